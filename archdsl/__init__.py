@@ -1,0 +1,65 @@
+"""A language for neural network architectures: check, count, draw and compile to PyTorch.
+
+>>> import archdsl
+>>> network = archdsl.load("resnet50")
+>>> network.name
+'resnet50'
+
+Everything here is imported when it is first used, so that ``import archdsl`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from archdsl.diagnostic import ArchError, Diagnostic
+    from archdsl.network import Network, check, compile, draw, load, summarize
+    from archdsl.project import text, zoo
+    from archdsl.render import explain
+    from archdsl.source import Source
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ArchError",
+    "Diagnostic",
+    "Network",
+    "Source",
+    "check",
+    "compile",
+    "draw",
+    "explain",
+    "load",
+    "summarize",
+    "text",
+    "zoo",
+]
+
+_HOMES = {
+    "ArchError": "archdsl.diagnostic",
+    "Diagnostic": "archdsl.diagnostic",
+    "Network": "archdsl.network",
+    "Source": "archdsl.source",
+    "check": "archdsl.network",
+    "compile": "archdsl.network",
+    "draw": "archdsl.network",
+    "explain": "archdsl.render",
+    "load": "archdsl.network",
+    "summarize": "archdsl.network",
+    "text": "archdsl.project",
+    "zoo": "archdsl.project",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(home), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,150 @@
+"""What a diagram shows, before anybody knows where: boxes, frames around them, and links between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from archdsl.ops.base import Family
+
+#: ``flow``: the ordinary stream; ``identity``: a skip that leaves out operators; ``projection``: a skip with one
+#: operator on it; ``tied``: no stream, both ends have the same weights.
+LinkKind = Literal["flow", "identity", "projection", "tied"]
+#: A family for operators; a folded-up ``block`` or ``exit``; the pill of an ``output``.
+BoxKind = Literal["operator", "block", "exit", "output"]
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """A strip of a box that stands for an operator fused into it."""
+
+    family: Family
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """One visible node.
+
+    Parameters
+    ----------
+    key
+        Name within the figure, safe in every format.
+    path
+        Path in the network: of the operator that names the box, of the block, or the name of the output.
+    title, details
+        First line, and the smaller lines below.
+    before, after
+        Operators fused into the box, in running order, before and behind the one that names it.
+    count
+        How many copies it stands for.
+    is_parallel
+        Whether the copies run side by side.
+    spoken
+        What a person would say it is.
+    width, height
+        Size in points, without the bands' share of a neighbour.
+    nodes
+        The graph's nodes that it stands for, all copies.
+    """
+
+    key: str
+    path: str
+    kind: BoxKind
+    family: Family
+    title: str
+    details: tuple[str, ...]
+    before: tuple[Band, ...]
+    after: tuple[Band, ...]
+    count: int
+    is_parallel: bool
+    spoken: str
+    width: float
+    height: float
+    nodes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Junction:
+    """A point at which a stream that enters a frame forks."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A frame around what a scope holds, or around copies of several things in a row.
+
+    ``name`` and ``caption`` are the bold and the plain part of its first line, ``note`` is the second line.
+    """
+
+    key: str
+    path: str
+    kind: Literal["step", "call", "structure", "exit", "tap", "repeat", "network"]
+    name: str
+    caption: str
+    note: str
+    count: int
+    is_parallel: bool
+    spoken: str
+    members: tuple[Member, ...]
+    nodes: tuple[int, ...]
+
+
+Member = Box | Frame | Junction
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A stream from one box or junction to another, or a relation between two boxes."""
+
+    tail: str
+    head: str
+    kind: LinkKind = "flow"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A whole diagram.
+
+    ``title`` and ``subtitle`` head it; ``description`` says in words what it shows.
+    """
+
+    title: str
+    subtitle: str
+    description: str
+    members: tuple[Member, ...]
+    links: tuple[Link, ...]
+
+    def boxes(self) -> Iterator[Box]:
+        """Every visible node, in running order."""
+        for member in _walk(self.members):
+            if isinstance(member, Box):
+                yield member
+
+    def frames(self) -> Iterator[Frame]:
+        """Every frame, outer ones first."""
+        for member in _walk(self.members):
+            if isinstance(member, Frame):
+                yield member
+
+    def families(self) -> list[Family]:
+        """Families that the figure shows, in the order in which the catalogue lists them."""
+        shown = {box.family for box in self.boxes() if box.kind == "operator"}
+        shown |= {band.family for box in self.boxes() for band in (*box.before, *box.after)}
+        return [family for family in Family if family in shown]
+
+
+def keys_of(member: Member) -> Iterator[str]:
+    """Keys of the boxes and junctions in a member."""
+    for part in _walk((member,)):
+        if not isinstance(part, Frame):
+            yield part.key
+
+
+def _walk(members: tuple[Member, ...]) -> Iterator[Member]:
+    for member in members:
+        yield member
+        if isinstance(member, Frame):
+            yield from _walk(member.members)

@@ -1,0 +1,66 @@
+"""What a diagram says in words: captions, shapes, figures, and the sentence that a screen reader speaks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from archdsl.ops.base import TensorType
+
+_PREFIXES = ("", "K", "M", "G", "T", "P", "E")
+
+
+def si(number: int) -> str:
+    """A count with three digits and an SI prefix: ``25.6 M``."""
+    value, prefix = float(number), 0
+    while value >= 999.5 and prefix < len(_PREFIXES) - 1:
+        value, prefix = value / 1000, prefix + 1
+    if prefix == 0:
+        return str(number)
+    digits = 2 if value < 9.995 else 1 if value < 99.95 else 0
+    return f"{value:.{digits}f} {_PREFIXES[prefix]}"
+
+
+def shape_text(types: Iterable[TensorType]) -> str:
+    """The shape that streams have in common, axes that differ as a range: ``96–256x56x56``."""
+    shapes = [type.shape for type in types]
+    if len({len(shape) for shape in shapes}) > 1:
+        return " or ".join(sorted({"x".join(map(str, shape)) for shape in shapes}))
+    axes = [sorted(set(axis)) for axis in zip(*shapes, strict=True)]
+    return "x".join(str(axis[0]) if len(axis) == 1 else f"{axis[0]}–{axis[-1]}" for axis in axes)
+
+
+def totals_text(parameters: int, macs: int) -> str:
+    """Cost of a block in a few words; empty if it costs nothing."""
+    parts = [f"{si(parameters)} params"] if parameters else []
+    parts += [f"{si(macs)} MACs"] if macs else []
+    return " · ".join(parts)
+
+
+def common_caption(captions: Sequence[str]) -> str:
+    """The caption of all copies; where their numbers differ, the words that they share."""
+    words = [caption.split(" ") for caption in captions]
+    shared = [group[0] for group in zip(*words, strict=False) if len(set(group)) == 1]
+    return " ".join(shared) or captions[0]
+
+
+def range_text(first: str, last: str) -> str:
+    """Names of the first and last copy as a range: ``bottleneck2–4``."""
+    if first == last:
+        return first
+    stem = re.match(r"(.*?)\d*$", first)
+    if stem and stem[1] and last.startswith(stem[1]) and last[len(stem[1]) :].isdigit():
+        return f"{first}–{last[len(stem[1]) :]}"
+    return f"{first} – {last}"
+
+
+def spoken(text: str) -> str:
+    """A caption or a shape as a person would say it: ``Conv 3 by 3 stride 2``."""
+    text = re.sub(r"(?<=\d)x(?=\d)", " by ", text)
+    text = re.sub(r"(?<!\S)/(\d+(?: by \d+)*)", r"stride \1", text)
+    return text.replace("–", " to ").replace(" · ", ", ")
+
+
+def sentence(*parts: str) -> str:
+    """Parts that are not empty, with commas between."""
+    return ", ".join(part for part in parts if part)

@@ -1,0 +1,373 @@
+"""From a graph to a figure: fold it, open what is to be seen, and say what each box and link is."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Literal
+
+from archdsl.analysis.cost import CostTable
+from archdsl.backends.diagram.blocks import Block, Item, Leaf, Repeat, build_blocks, nodes_of
+from archdsl.backends.diagram.boxes import box_size
+from archdsl.backends.diagram.figure import Band, Box, Figure, Frame, Link, Member, keys_of
+from archdsl.backends.diagram.fold import fold, representatives
+from archdsl.backends.diagram.labels import (
+    common_caption,
+    range_text,
+    sentence,
+    shape_text,
+    si,
+    spoken,
+    totals_text,
+)
+from archdsl.backends.diagram.links import classify, fork
+from archdsl.backends.diagram.view import View, drawn, open_blocks
+from archdsl.graph.graph import Graph, Node, Output, Port
+from archdsl.ops.base import Family
+
+#: ``default`` folds and fuses; ``ops`` gives each operator a box of its own; ``full`` draws every copy as well.
+Detail = Literal["default", "ops", "full"]
+#: Which boxes state the shape of their output.
+Shapes = Literal["all", "change", "none"]
+
+#: Families whose shape is stated even where it stays the same: a reader wants to know how wide a layer is.
+_SIZED = frozenset({Family.CONV, Family.LINEAR, Family.POOL, Family.RESAMPLE, Family.ATTENTION, Family.IO})
+#: With more pairs than these, lines between weights that are shared hide more than they show.
+_MAX_TIED_LINKS = 6
+
+
+def sketch(graph: Graph, cost: CostTable, view: View, *, detail: Detail = "default", shapes: Shapes = "change") -> Figure:
+    """The figure of a network.
+
+    Raises
+    ------
+    UnknownBlock
+        ``view`` names a block that does not exist.
+    """
+    root = build_blocks(graph, fuse=detail == "default")
+    if detail == "full":
+        view = replace(view, budget=None)
+    else:
+        root = fold(graph, root)
+    return _Sketch(graph, cost, root, view, shapes).figure()
+
+
+@dataclass(frozen=True, slots=True)
+class _Copies:
+    """How often something is drawn for, and which names its copies have."""
+
+    count: int = 1
+    is_parallel: bool = False
+    last: str = ""
+
+
+_ONCE = _Copies()
+
+
+class _Sketch:
+    """The figure under construction."""
+
+    def __init__(self, graph: Graph, cost: CostTable, root: Block, view: View, shapes: Shapes) -> None:
+        self._graph, self._cost, self._root, self._shapes = graph, cost, root, shapes
+        self._outputs = _outputs_by_scope(graph)
+        self._stands_for = representatives(root)
+        self._copies: defaultdict[int, list[int]] = defaultdict(list)
+        for node in graph.nodes:
+            self._copies[self._drawn(node.id)].append(node.id)
+        self._open = open_blocks(root, view, extra=len(graph.outputs))
+        self._owner: dict[int, str] = {}
+        self._boxes: dict[str, Box] = {}
+        self._output_links: list[tuple[Port, str]] = []
+
+    def figure(self) -> Figure:
+        members = tuple(self._members(self._root.items, self._root))
+        links = classify(list(self._boxes.values()), self._links())
+        links += self._tied_links()
+        members, links = fork(members, links)
+        graph = self._graph
+        arguments = ", ".join(f"{name}={_plain(value)}" for name, value in graph.arguments.items())
+        totals = totals_text(self._cost.parameters, self._cost.macs)
+        return Figure(
+            title=graph.title or graph.name,
+            subtitle=" · ".join(part for part in (arguments, totals) if part),
+            description=self._description(),
+            members=members,
+            links=tuple(links),
+        )
+
+    def _description(self) -> str:
+        inputs = " and ".join(str(node.outputs[0]) for node in self._graph.inputs)
+        parts = [
+            f"Network {self._graph.name} of {len(self._graph.nodes)} operators",
+            f"input {spoken(inputs)}",
+            f"{si(self._cost.parameters)} parameters",
+            f"{si(self._cost.macs)} multiply-accumulates",
+        ]
+        return "; ".join((sentence(*parts), *self._graph.papers)) + "."
+
+    # Members
+
+    def _members(self, items: Sequence[Item], around: Block) -> Iterator[Member]:
+        """Boxes and frames for the items of an open block, and its outputs behind those that they come from."""
+        waiting = list(self._outputs[around.scope.id])
+        for item in items:
+            yield self._member(item, _ONCE)
+            for output in [output for output in waiting if self._drawn(output.port.node) in self._owner]:
+                waiting.remove(output)
+                yield self._output(output)
+
+    def _member(self, item: Item, copies: _Copies) -> Member:
+        if isinstance(item, Leaf):
+            return self._leaf(item, copies)
+        if isinstance(item, Repeat):
+            return self._repeat(item)
+        if item.scope.id in self._open:
+            return self._frame(item, copies)
+        return self._closed(item, copies)
+
+    def _repeat(self, repeat: Repeat) -> Member:
+        last = repeat.copies[-1][-1]
+        name = last.scope.name if isinstance(last, Block) else _tail(self._graph.nodes[last.last].path)
+        copies = _Copies(len(repeat.copies), repeat.is_parallel, name)
+        if len(repeat.copies[0]) == 1:
+            return self._member(repeat.copies[0][0], copies)
+        members = tuple(self._member(child, _ONCE) for child in drawn(repeat))
+        first = self._graph.nodes[repeat.first].path
+        nodes = self._all_copies(nodes_of(repeat))
+        names = range_text(_tail(first), name)
+        note = " · ".join(part for part in (names, self._totals(nodes)) if part)
+        return Frame(
+            key=f"r{repeat.first}",
+            path=f"{first}.repeat",
+            kind="repeat",
+            name="repeated",
+            caption="side by side" if repeat.is_parallel else "",
+            note=note,
+            count=copies.count,
+            is_parallel=repeat.is_parallel,
+            spoken=sentence(f"{copies.count} copies of {len(members)} steps", spoken(note)),
+            members=members,
+            nodes=nodes,
+        )
+
+    def _frame(self, block: Block, copies: _Copies) -> Frame:
+        nodes = self._all_copies(nodes_of(block))
+        name, caption = _titles(block)
+        names = range_text(block.scope.name, copies.last) if copies.count > 1 else ""
+        note = " · ".join(part for part in (names, self._totals(nodes)) if part)
+        return Frame(
+            key=f"s{block.scope.id}",
+            path=self._path(block),
+            kind=block.scope.kind,
+            name=name,
+            caption=caption,
+            note=note,
+            count=copies.count,
+            is_parallel=copies.is_parallel,
+            spoken=sentence(f"block {name}", caption, _times(copies), spoken(note)),
+            members=tuple(self._members(drawn(block), block)),
+            nodes=nodes,
+        )
+
+    def _closed(self, block: Block, copies: _Copies) -> Box:
+        nodes = self._all_copies(nodes_of(block))
+        name, caption = _titles(block)
+        result = self._result(block)
+        shape = self._shape_of(result)
+        details = (caption, shape, self._totals(nodes))
+        is_exit = block.scope.kind == "exit"
+        return self._add(
+            list(nodes_of(block)),
+            Box(
+                key=f"s{block.scope.id}",
+                path=self._path(block),
+                kind="exit" if is_exit else "block",
+                family=Family.IO if is_exit else Family.VIEW,
+                title=name,
+                details=tuple(detail for detail in details if detail),
+                before=(),
+                after=(),
+                count=copies.count,
+                is_parallel=copies.is_parallel,
+                spoken=sentence(f"block {name}", spoken(caption), _times(copies), f"output {spoken(shape)}"),
+                width=0,
+                height=0,
+                nodes=nodes,
+            ),
+        )
+
+    def _leaf(self, leaf: Leaf, copies: _Copies) -> Box:
+        main = self._graph.nodes[leaf.main]
+        title = self._caption(main)
+        bands = [Band(self._graph.nodes[n].op.family, self._caption(self._graph.nodes[n])) for n in leaf.nodes]
+        place = leaf.nodes.index(leaf.main)
+        shape = self._shape_of(main.id)
+        then = "then " + ", ".join(band.text for band in bands[place + 1 :]) if place + 1 < len(bands) else ""
+        first = ", ".join(band.text for band in bands[:place]) + " first" if place else ""
+        return self._add(
+            leaf.nodes,
+            Box(
+                key=f"n{leaf.first}",
+                path=main.path,
+                kind="operator",
+                family=main.op.family,
+                title=_tail(main.path) if main.op.keyword == "input" and main.path != "input" else title,
+                details=(shape,) if self._states_shape(main) else (),
+                before=tuple(bands[:place]),
+                after=tuple(bands[place + 1 :]),
+                count=copies.count,
+                is_parallel=copies.is_parallel,
+                spoken=sentence(spoken(title), first, then, _times(copies), f"output {spoken(shape)}"),
+                width=0,
+                height=0,
+                nodes=self._all_copies(leaf.nodes),
+            ),
+        )
+
+    def _output(self, output: Output) -> Box:
+        shape = str(self._graph.type_of(output.port))
+        role = {"exit": "exit", "output": "output"}[output.kind]
+        terms = [
+            f"weight {output.weight:g}" if output.weight != 1 else "",
+            f"entropy < {output.entropy:g}" if output.entropy is not None else "",
+            "training only" if output.only == "train" else "",
+        ]
+        terms = [term for term in terms if term]
+        box = Box(
+            key=f"o{self._graph.outputs.index(output)}",
+            path=f"output.{output.name}",
+            kind="output",
+            family=Family.IO,
+            title=output.name,
+            details=tuple(part for part in ("" if self._shapes == "none" else shape, " · ".join(terms)) if part),
+            before=(),
+            after=(),
+            count=1,
+            is_parallel=False,
+            spoken=sentence(f"{role} {output.name}", spoken(shape), *terms),
+            width=0,
+            height=0,
+            nodes=(),
+        )
+        self._output_links.append((output.port, box.key))
+        return self._add((), box)
+
+    def _add(self, nodes: Iterable[int], box: Box) -> Box:
+        """Keep a box, its size set, as the one that stands for some nodes."""
+        width, height = box_size(box)
+        box = replace(box, width=width, height=height)
+        self._boxes[box.key] = box
+        for node in nodes:
+            self._owner[self._drawn(node)] = box.key
+        return box
+
+    # Links
+
+    def _links(self) -> list[Link]:
+        """Streams between boxes, each once."""
+        links: dict[tuple[Port, str, str], Link] = {}
+        for head in self._graph.nodes:
+            if self._drawn(head.id) != head.id:
+                continue
+            for port in head.inputs:
+                self._connect(links, port, self._owner[head.id])
+        for port, key in self._output_links:
+            self._connect(links, port, key)
+        return list(links.values())
+
+    def _connect(self, links: dict[tuple[Port, str, str], Link], port: Port, head: str) -> None:
+        source = Port(self._drawn(port.node), port.index)
+        tail = self._owner[source.node]
+        if tail != head:
+            links.setdefault((source, tail, head), Link(tail, head))
+
+    def _tied_links(self) -> list[Link]:
+        """Relations between boxes that share weights; none if they are too many to follow."""
+        users: dict[str, list[str]] = {}
+        for node in self._graph.nodes:
+            boxes = users.setdefault(node.path, [])
+            key = self._owner[self._drawn(node.id)]
+            if key not in boxes:
+                boxes.append(key)
+        pairs = {pair: None for boxes in users.values() for pair in pairwise(boxes)}
+        return [Link(tail, head, "tied") for tail, head in pairs] if len(pairs) <= _MAX_TIED_LINKS else []
+
+    # Words and figures
+
+    def _drawn(self, node: int) -> int:
+        """The node that is drawn in a node's stead."""
+        return self._stands_for.get(node, node)
+
+    def _all_copies(self, nodes: Iterable[int]) -> tuple[int, ...]:
+        """Nodes with all their copies, in running order."""
+        return tuple(sorted({copy for node in nodes for copy in self._copies[self._drawn(node)]}))
+
+    def _totals(self, nodes: Iterable[int]) -> str:
+        """Parameters, shared ones once, and MACs."""
+        parameters: dict[str, int] = {}
+        macs = 0
+        for node in nodes:
+            row = self._cost[node]
+            parameters[self._graph.nodes[node].path] = row.parameters
+            macs += row.macs or 0
+        return totals_text(sum(parameters.values()), macs)
+
+    def _caption(self, node: Node) -> str:
+        captions = dict.fromkeys(self._graph.nodes[copy].op.caption() for copy in self._copies[self._drawn(node.id)])
+        return common_caption(list(captions))
+
+    def _shape_of(self, node: int) -> str:
+        copies = [self._graph.nodes[copy] for copy in self._copies[self._drawn(node)]]
+        outputs = zip(*(copy.outputs for copy in copies), strict=True)
+        return ", ".join(dict.fromkeys(shape_text(types) for types in outputs))
+
+    def _states_shape(self, node: Node) -> bool:
+        if self._shapes == "none":
+            return False
+        inputs = self._graph.input_types(node)
+        changes = any(type.shape != output.shape for type in inputs for output in node.outputs)
+        return self._shapes == "all" or node.op.family in _SIZED or changes
+
+    def _result(self, block: Block) -> int:
+        """The last node whose output leaves a block, or its last node."""
+        inside = range(block.first, block.last + 1)
+        leaving = [node for node in inside if any(user not in inside for user in self._graph.users(node))]
+        return leaving[-1] if leaving else inside[-1]
+
+    def _path(self, block: Block) -> str:
+        return block.scope.path if block.scope.kind != "structure" else f"{block.scope.path}.{block.scope.name}".strip(".")
+
+
+def _titles(block: Block) -> tuple[str, str]:
+    """The bold name of a block, and what it is a call of."""
+    scope, call = block.scope, block.call
+    if scope.kind in ("exit", "tap"):
+        return f"{scope.kind} {scope.name}", call.caption if call is not scope else ""
+    if scope.kind == "step":
+        return scope.name, call.caption if call is not scope else ""
+    return call.caption, ""
+
+
+def _times(copies: _Copies) -> str:
+    return f"{copies.count} times" if copies.count > 1 else ""
+
+
+def _tail(path: str) -> str:
+    return path.rpartition(".")[2]
+
+
+def _plain(value: object) -> str:
+    return f"[{', '.join(map(_plain, value))}]" if isinstance(value, list | tuple) else str(value)
+
+
+def _outputs_by_scope(graph: Graph) -> defaultdict[int, list[Output]]:
+    """Outputs by the exit that they belong to; the others belong to the network."""
+    found: defaultdict[int, list[Output]] = defaultdict(list)
+    for output in graph.outputs:
+        scope = graph.scopes[graph.nodes[output.port.node].scope]
+        while scope.parent is not None and not (scope.kind == "exit" and scope.name == output.name):
+            scope = graph.scopes[scope.parent]
+        found[scope.id].append(output)
+    return found

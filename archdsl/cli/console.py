@@ -1,0 +1,69 @@
+"""What commands say on the terminal: findings, results, progress."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TextIO, TypeVar
+
+import click
+
+from archdsl.diagnostic import Diagnostic
+from archdsl.render import render_text
+
+Item = TypeVar("Item")
+
+
+def wants_colour(stream: TextIO) -> bool:
+    """Whether to write colours: on a terminal, unless ``NO_COLOR`` is set; see no-color.org."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def report(diagnostics: Iterable[Diagnostic]) -> None:
+    """Write findings to standard error."""
+    findings = tuple(diagnostics)
+    if findings:
+        colour = wants_colour(sys.stderr)
+        click.echo(render_text(findings, colour=colour), err=True, color=colour)
+
+
+def fail(message: str) -> None:
+    """Write an error that has no place in a specification."""
+    colour = wants_colour(sys.stderr)
+    click.echo(f"{click.style('error', fg='red', bold=True)}: {message}", err=True, color=colour)
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """Show that something takes its time, on a terminal only."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(what):
+        yield
+
+
+def progress(items: Sequence[Item], what: str) -> Iterable[Item]:
+    """The items, with a bar that moves with them, on a terminal only."""
+    if not sys.stderr.isatty():
+        return items
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(items, what, console=Console(stderr=True), transient=True)
+
+
+def aligned(rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset()) -> str:
+    """Rows of text in columns; those numbered in ``right`` are flush right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if number in right else cell.ljust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )

@@ -1,0 +1,26 @@
+"""``archdsl explain``."""
+
+from __future__ import annotations
+
+import click
+
+from archdsl.codes import CATALOGUE
+from archdsl.render import explain
+
+
+@click.command("explain")
+@click.argument("code", required=False)
+def command(code: str | None) -> None:
+    """Explain a diagnostic by its code; without one, list them all.
+
+    \b
+    Example:
+      archdsl explain E0402
+    """
+    if code is None:
+        click.echo("\n".join(f"{entry.id}  {entry.title}" for entry in CATALOGUE.values()))
+        return
+    try:
+        click.echo(explain(code), nl=False)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="CODE") from None

@@ -1,0 +1,137 @@
+"""The argument TARGET and the options that say what to make of it, which many commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from archdsl.cli.console import report
+from archdsl.diagnostic import ArchError, Diagnostic
+from archdsl.source import Source
+
+if TYPE_CHECKING:
+    from archdsl.network import InputLike, Network
+    from archdsl.project import TargetLike
+    from archdsl.syntax import tree
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def target_options(command: Command) -> Command:
+    """Give a command the options ``--set`` and ``--input``."""
+    settings = click.option(
+        "--set",
+        "settings",
+        multiple=True,
+        metavar="NAME=VALUE",
+        callback=_settings,
+        help="Set a parameter of the network; repeatable. Values as in a specification: 10, 0.5, true, [3, 4].",
+    )
+    inputs = click.option(
+        "--input",
+        "shape",
+        multiple=True,
+        metavar="[NAME=]SHAPE",
+        callback=_inputs,
+        help="Shape of the input, 3x512x512; repeatable with names: image=3x512x512.",
+    )
+    return settings(inputs(command))
+
+
+def opened(target: str) -> TargetLike:
+    """What a TARGET names, where ``-`` is standard input."""
+    if target != "-":
+        return target
+    from archdsl.project import text
+
+    return text(click.get_text_stream("stdin", encoding="utf-8").read(), "<stdin>")
+
+
+def read_network(target: str, settings: Mapping[str, object], shape: InputLike | None) -> Network:
+    """The network that a command is about; its warnings go to standard error.
+
+    Raises
+    ------
+    ArchError
+        The specification has errors.
+    """
+    from archdsl.network import read
+
+    network = read(opened(target), settings, shape)
+    report(network.warnings)
+    return network
+
+
+# Options -----------------------------------------------------------------------------------------------------------
+
+
+def _settings(_context: click.Context, _option: click.Parameter, texts: tuple[str, ...]) -> dict[str, object]:
+    settings: dict[str, object] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.isidentifier():
+            raise click.BadParameter(f"{text!r} is not NAME=VALUE")
+        settings[name] = literal(name, value)
+    return settings
+
+
+def literal(name: str, text: str) -> object:
+    """The value that is written in ``text``; a bare word is a string.
+
+    Raises
+    ------
+    ArchError
+        It is no expression, or one that needs computing.
+    """
+    from archdsl.syntax import tree
+    from archdsl.syntax.parse import parse
+
+    head = f"let {name} = "
+    parsed = parse(Source("--set", head + text))
+    statement = next((item for item in parsed.file.statements if isinstance(item, tree.Let)), None)
+    if parsed.diagnostics or statement is None or len(parsed.file.statements) != 1:
+        raise ArchError(parsed.diagnostics or [_no_literal(Source("--set", head + text), len(head))])
+    return _folded(statement.value)
+
+
+def _folded(expression: tree.Expression) -> object:
+    from archdsl.syntax import tree
+
+    match expression:
+        case tree.Number(value=value) | tree.String(value=value) | tree.Boolean(value=value):
+            return value
+        case tree.Name(name=name):
+            return name
+        case tree.List(items=items):
+            return tuple(_folded(item) for item in items)
+        case tree.Unary(operator="-", operand=tree.Number(value=value)):
+            return -value
+    raise ArchError([_no_literal(expression.span.source, expression.span.start)])
+
+
+def _no_literal(source: Source, start: int) -> Diagnostic:
+    from archdsl.codes import BAD_VALUE
+
+    hint = "give a number, true or false, a word, or a list of these"
+    return Diagnostic(BAD_VALUE, "this is not a plain value", source.span(start, len(source.text)), hint=hint)
+
+
+def _inputs(_context: click.Context, _option: click.Parameter, texts: tuple[str, ...]) -> InputLike | None:
+    if not texts:
+        return None
+    pairs = [text.rpartition("=") for text in texts]
+    shapes = {name: _shape(size) for name, _, size in pairs}
+    if len(shapes) < len(texts):
+        raise click.BadParameter("several inputs need a name each: --input image=3x224x224 --input mask=1x224x224")
+    return shapes[""] if set(shapes) == {""} else shapes
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    from archdsl.network import shape_of
+
+    try:
+        return shape_of(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None

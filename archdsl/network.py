@@ -1,0 +1,238 @@
+"""A checked network and everything that can be made of it; the functions that people call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archdsl.codes import NO_INPUT
+from archdsl.diagnostic import ArchError, Diagnostic
+from archdsl.graph.elaborate import Elaborated, elaborate
+from archdsl.project import Target, TargetLike, find, write
+from archdsl.render import in_order
+from archdsl.source import Span
+from archdsl.syntax import tree
+from archdsl.syntax.parse import parse
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from archdsl.analysis import Analysis
+    from archdsl.backends.python.module import PythonSource
+    from archdsl.graph.graph import Graph
+
+Shape = tuple[int, ...]
+
+#: Statements that carry or take streams; a file without any is a library.
+_FLOWING = tree.Input | tree.Flow | tree.Assign | tree.Branch | tree.OutputStatement | tree.Broken
+
+#: One shape as text or numbers, channels first and without the batch; or one for each named input.
+InputLike = str | Sequence[int] | Mapping[str, str | Sequence[int]]
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A network without errors.
+
+    Parameters
+    ----------
+    graph
+        Its operators and streams.
+    warnings
+        What the check found that is no error.
+    """
+
+    graph: Graph
+    warnings: tuple[Diagnostic, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.graph.name
+
+    @cached_property
+    def analysis(self) -> Analysis:
+        """Parameters, multiply-accumulates, memory and receptive fields."""
+        from archdsl.analysis import analyse
+
+        return analyse(self.graph)
+
+    def summary(self, **options: Any) -> str:
+        """A table of the network's parts with shapes, parameters and MACs, as text."""
+        from archdsl.backends.report.text import write_text
+
+        return write_text(self.graph, self.analysis, **options)
+
+    def summary_json(self) -> str:
+        """The same figures, and more of them, as JSON."""
+        from archdsl.backends.report.json import write_json
+
+        return write_json(self.graph, self.analysis)
+
+    def draw(self, path: str | PathLike[str] | None = None, **options: Any) -> bytes:
+        """A picture, also written to ``path`` if one is given, whose suffix then decides the format.
+
+        Parameters
+        ----------
+        options
+            As for ``archdsl.backends.diagram.draw.draw``: ``format``, ``style``, ``theme``, ``depth`` …
+        """
+        from archdsl.backends.diagram.draw import draw
+
+        if path is None:
+            return draw(self.graph, **options)
+        place = Path(path)
+        options.setdefault("format", place.suffix.lstrip(".") or "svg")
+        picture = draw(self.graph, **options)
+        write(place, picture)
+        return picture
+
+    def source(self) -> PythonSource:
+        """A PyTorch module of its own as Python source, with the line of the specification for each of its lines."""
+        from archdsl.backends.python.module import write as write_module
+
+        return write_module(self.graph)
+
+    def module(
+        self, *, device: Any = None, dtype: Any = None, memory_format: Any = None, seed: int | None = None
+    ) -> Any:
+        """The network as a ``torch.nn.Module``, its weights initialised.
+
+        Parameters
+        ----------
+        device, dtype, memory_format
+            As of torch: where the weights are, their type, and their layout.
+        seed
+            Makes the weights the same each time; without it they follow torch's own generator.
+        """
+        from archdsl.backends.torch import build
+
+        return build(self.graph, device=device, dtype=dtype, memory_format=memory_format, seed=seed)
+
+
+def load(target: TargetLike, *, input: InputLike | None = None, **parameters: Any) -> Network:
+    """Read and check a network.
+
+    Parameters
+    ----------
+    target
+        A name of the zoo (``"resnet50"``), a file (``"nets/resnet.arch"``, or a path), a variant in it
+        (``"nets/resnet.arch:resnet101"``), or ``archdsl.text("…")``.
+    input
+        Shape of the input in place of the one in the file: ``"3x512x512"``, ``(3, 512, 512)``; for several inputs a
+        mapping of names to shapes.
+    parameters
+        Parameters of the network: ``classes=10``.
+
+    Raises
+    ------
+    ArchError
+        The specification has errors, or there is none.
+    """
+    return read(target, parameters, input)
+
+
+def read(target: TargetLike, parameters: Mapping[str, Any], input: InputLike | None = None) -> Network:
+    """``load`` with the parameters as a mapping."""
+    found = find(target)
+    parsed = parse(found.source)
+    elaborated = _elaborated(found, parsed.file, found.variant, parameters, input)
+    diagnostics = in_order(dict.fromkeys((*parsed.diagnostics, *elaborated.diagnostics)))
+    if elaborated.graph is None or any(diagnostic.is_error for diagnostic in diagnostics):
+        raise ArchError(diagnostics)
+    return Network(elaborated.graph, diagnostics)
+
+
+def compile(
+    target: TargetLike,
+    *,
+    input: InputLike | None = None,
+    device: Any = None,
+    dtype: Any = None,
+    memory_format: Any = None,
+    seed: int | None = None,
+    **parameters: Any,
+) -> Any:
+    """A network as a ``torch.nn.Module``; see ``load`` and ``Network.module``."""
+    network = read(target, parameters, input)
+    return network.module(device=device, dtype=dtype, memory_format=memory_format, seed=seed)
+
+
+def draw(
+    target: TargetLike,
+    path: str | PathLike[str] | None = None,
+    *,
+    input: InputLike | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> bytes:
+    """A picture of a network; see ``load`` and ``Network.draw``."""
+    return read(target, parameters or {}, input).draw(path, **options)
+
+
+def summarize(target: TargetLike, *, input: InputLike | None = None, **parameters: Any) -> str:
+    """A table of a network's parts as text; see ``load`` and ``Network.summary``."""
+    return read(target, parameters, input).summary()
+
+
+def check(target: TargetLike, *, input: InputLike | None = None, **parameters: Any) -> tuple[Diagnostic, ...]:
+    """Everything that is wrong with a specification: as it stands and with each of its variants.
+
+    A file of definitions alone is a library and needs no input. What several variants have in common is said once.
+
+    Raises
+    ------
+    ArchError
+        There is no such specification, or its file cannot be read.
+    """
+    found = find(target)
+    parsed = parse(found.source)
+    variants = _variants(parsed.file) if found.variant is None else (found.variant,)
+    findings = {_place(diagnostic): diagnostic for diagnostic in parsed.diagnostics}
+    for variant in variants:
+        for diagnostic in _elaborated(found, parsed.file, variant, parameters, input).diagnostics:
+            findings.setdefault(_place(diagnostic), diagnostic)
+    is_library = not any(isinstance(statement, _FLOWING) for statement in parsed.file.statements)
+    return in_order(d for d in findings.values() if not (is_library and d.code is NO_INPUT))
+
+
+def _place(diagnostic: Diagnostic) -> tuple[str, Span]:
+    return diagnostic.code.id, diagnostic.span
+
+
+def _variants(file: tree.File) -> tuple[str | None, ...]:
+    return None, *(statement.name for statement in file.statements if isinstance(statement, tree.Variant))
+
+
+def _elaborated(
+    found: Target, file: tree.File, variant: str | None, parameters: Mapping[str, Any], input: InputLike | None
+) -> Elaborated:
+    return elaborate(file, arguments=parameters, variant=variant, inputs=_shapes(input), load=found.project.use)
+
+
+def _shapes(input: InputLike | None) -> tuple[Shape, ...] | Mapping[str, Shape] | None:
+    if input is None:
+        return None
+    if isinstance(input, Mapping):
+        return {name: shape_of(shape) for name, shape in input.items()}
+    return (shape_of(input),)
+
+
+def shape_of(shape: str | Sequence[int]) -> Shape:
+    """A shape from text (``"3x224x224"``) or numbers.
+
+    Raises
+    ------
+    ValueError
+        It is no shape.
+    """
+    sizes = shape.split("x") if isinstance(shape, str) else shape
+    try:
+        result = tuple(int(size) for size in sizes)
+    except ValueError:
+        result = ()
+    if not result or min(result) < 1:
+        raise ValueError(f"{shape!r} is not a shape like 3x224x224")
+    return result

@@ -1,0 +1,400 @@
+"""From Lark's tree to the syntax tree: one method for each rule of ``arch.lark``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from math import isinf
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from archdsl.codes import SYNTAX, TOO_DEEP, TOO_LARGE, Code
+from archdsl.diagnostic import Diagnostic
+from archdsl.source import Source, Span
+from archdsl.syntax import tree
+
+if TYPE_CHECKING:
+    from lark import Token
+    from lark import Tree as Parsed
+
+MAX_OPERATORS = 100
+"""How deep operators, calls and brackets may nest in one expression; evaluating it recurses as deep."""
+
+MAX_ELEMENTS = 128
+"""How deep blocks, groups, repeats and ``if`` may nest; an ``else if`` nests in the ``if`` before it."""
+
+MAX_DIGITS = 18
+"""Length of the longest integer; beyond it no size, count or index makes sense."""
+
+_ELEMENTS = frozenset({"block", "group", "group_for", "repeat", "if"})
+_OPERATORS = frozenset(
+    {"binary", "unary", "conditional", "range", "index", "attribute", "function_call", "list", "comprehension", "table"}
+)
+
+_Kind = TypeVar("_Kind")
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """A name and where it stands."""
+
+    text: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    arguments: tuple[tree.Argument, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Condition:
+    value: tree.Expression
+
+
+@dataclass(frozen=True, slots=True)
+class _Subscript:
+    value: tree.Expression
+
+
+@dataclass(frozen=True, slots=True)
+class _Stride:
+    value: tree.Expression
+
+
+class _Unfit(Exception):
+    """A statement that fits the grammar but not the language."""
+
+    def __init__(self, message: str, span: Span, hint: str, code: Code = SYNTAX) -> None:
+        super().__init__(message)
+        self.diagnostic = Diagnostic(code, message, span, hint=hint)
+
+
+def build(source: Source, root: Parsed[Token]) -> tuple[tuple[tree.Statement, ...], list[Diagnostic]]:
+    """The statements of a file, and what is wrong with those that fit the grammar but not the language."""
+    builder = _Builder(source)
+    statements = tuple(builder.statement(child) for child in root.children if not isinstance(child, str))
+    return statements, builder.diagnostics
+
+
+class _Builder:
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.diagnostics: list[Diagnostic] = []
+
+    # Walking ---------------------------------------------------------------------------------------------------------
+
+    def statement(self, root: Parsed[Token]) -> tree.Statement:
+        """Build one statement of the file, bottom up and without recursion, however deep it is."""
+        order: list[Parsed[Token]] = []
+        pending = [(root, 0, 0)]
+        while pending:
+            node, elements, operators = pending.pop()
+            elements += node.data in _ELEMENTS
+            operators += node.data in _OPERATORS
+            if elements > MAX_ELEMENTS or operators > MAX_OPERATORS:
+                return self._too_deep(root, node)
+            order.append(node)
+            pending.extend((child, elements, operators) for child in node.children if not isinstance(child, str))
+        built: dict[int, Any] = {}
+        for node in reversed(order):
+            children = [child if isinstance(child, str) else built[id(child)] for child in node.children]
+            built[id(node)] = self._node(node, children)
+        return built[id(root)]  # type: ignore[no-any-return]
+
+    def _node(self, node: Parsed[Token], children: list[Any]) -> object:
+        span = Span(self.source, node.meta.start_pos, node.meta.end_pos) if not node.meta.empty else None
+        if node.data != "block" and any(type(child) is tree.Broken for child in children):
+            return tree.Broken(span) if span else None
+        method: Callable[[list[Any], Span | None], object] = getattr(self, f"_{node.data}")
+        try:
+            return method(children, span)
+        except _Unfit as unfit:
+            self.diagnostics.append(unfit.diagnostic)
+            assert span is not None
+            return tree.Broken(span)
+
+    def _too_deep(self, root: Parsed[Token], node: Parsed[Token]) -> tree.Broken:
+        span = Span(self.source, node.meta.start_pos, node.meta.end_pos)
+        message = "this nests too deeply"
+        hint = "give the inner parts names: a definition, or a `let`"
+        self.diagnostics.append(Diagnostic(TOO_DEEP, message, span, hint=hint))
+        return tree.Broken(Span(self.source, root.meta.start_pos, root.meta.end_pos))
+
+    def _span(self, token: Token) -> Span:
+        assert token.start_pos is not None and token.end_pos is not None
+        return Span(self.source, token.start_pos, token.end_pos)
+
+    def _named(self, token: Token) -> _Named:
+        """The name of a NAME, or of a BINDING such as ``stride=``."""
+        text = token.rstrip("= \t")
+        start = self._span(token).start
+        return _Named(text, Span(self.source, start, start + len(text)))
+
+    # Statements ------------------------------------------------------------------------------------------------------
+
+    def _net(self, children: list[Any], span: Span) -> tree.Net:
+        name = self._named(children[0])
+        return tree.Net(name.text, _parameters(_arguments(children[1:])), name.span, span)
+
+    def _documentation(self, children: list[Any], span: Span) -> tree.Documentation:
+        return tree.Documentation(children[0].value, _unquoted(children[1]), span)
+
+    def _variant(self, children: list[Any], span: Span) -> tree.Variant:
+        name = self._named(children[0])
+        return tree.Variant(name.text, _arguments(children[1:]), name.span, span)
+
+    def _input(self, children: list[Any], span: Span) -> tree.Input:
+        *names, shape = children
+        return tree.Input(names[0].value if names else None, shape, span)
+
+    def _use(self, children: list[Any], span: Span) -> tree.Use:
+        path, *alias = children
+        return tree.Use(_unquoted(path), alias[0].value if alias else None, self._span(path), span)
+
+    def _let(self, children: list[Any], span: Span) -> tree.Let:
+        name = self._named(children[0])
+        return tree.Let(name.text, children[1], name.span, span)
+
+    def _set(self, children: list[Any], span: Span) -> tree.Set:
+        op = self._named(children[0])
+        return tree.Set(op.text, tuple(children[1:]), op.span, span)
+
+    def _definition(self, children: list[Any], span: Span) -> tree.Definition:
+        name, body = children[0], children[-1]
+        if not name.text.isidentifier() or name.text == "in":
+            raise _Unfit(f"`{name.text}` cannot be the name of a definition", name.span, "a definition has a plain name")
+        condition = _of(children, _Condition)
+        return tree.Definition(
+            name.text,
+            _parameters(_arguments(children[1:-1])),
+            condition.value if condition else None,
+            body,
+            False,
+            name.span,
+            span,
+        )
+
+    def _tied(self, children: list[Any], span: Span) -> tree.Definition:
+        return replace(children[0], tied=True, span=span)
+
+    def _assign(self, children: list[Any], span: Span) -> tree.Assign:
+        target, pipeline = children
+        if not isinstance(target, tree.Select):
+            name = self._named(target)
+            return tree.Assign(name.text, None, pipeline, name.span, span)
+        name_span = Span(self.source, target.span.start, target.span.start + len(target.name))
+        if not target.name.isidentifier() or target.name == "in":
+            raise _Unfit(f"`{target.name}` cannot be bound here", name_span, "only a plain name can be bound: `x[i] = …`")
+        return tree.Assign(target.name, target.index, pipeline, name_span, span)
+
+    def _flow(self, children: list[Any], span: Span) -> tree.Flow:
+        return tree.Flow(children[0], span)
+
+    def _branch(self, children: list[Any], span: Span) -> tree.Branch:
+        kind, name_token, *_, body = children
+        name, index = self._named(name_token), _of(children, _Subscript)
+        arguments = tuple(child for child in children if isinstance(child, tree.Argument))
+        return tree.Branch(kind.value, name.text, index.value if index else None, arguments, body, name.span, span)
+
+    def _output(self, children: list[Any], span: Span) -> tree.OutputStatement:
+        name = self._named(children[0])
+        return tree.OutputStatement(name.text, children[1], name.span, span)
+
+    def _expect(self, children: list[Any], span: Span) -> tree.Expect:
+        return tree.Expect(children[0], span)
+
+    def _require(self, children: list[Any], span: Span) -> tree.Require:
+        condition, *message = children
+        return tree.Require(condition, _unquoted(message[0]) if message else None, span)
+
+    def _links(self, children: list[Any], span: Span) -> tree.Links:
+        name = self._named(children[0])
+        tokens = [child for child in children[1:] if child.type == "LINKS"]
+        rows = tuple(tuple(cell != "." for cell in token if not cell.isspace()) for token in tokens)
+        for token, row in zip(tokens, rows, strict=True):
+            if len(row) != len(rows[0]):
+                message = f"this row has {len(row)} columns, the first row {len(rows[0])}"
+                raise _Unfit(message, self._span(token), "every row of a table has one mark for each column")
+        return tree.Links(name.text, rows, name.span, span)
+
+    def _broken(self, children: list[Any], span: Span) -> tree.Broken:
+        return tree.Broken(span)
+
+    def _condition(self, children: list[Any], span: Span) -> _Condition:
+        return _Condition(children[0])
+
+    def _subscript(self, children: list[Any], span: Span) -> _Subscript:
+        return _Subscript(children[0])
+
+    # Pipelines -------------------------------------------------------------------------------------------------------
+
+    def _pipeline(self, children: list[Any], span: Span) -> tree.Pipeline:
+        return tree.Pipeline(tuple(children), span)
+
+    def _optional_pipeline(self, children: list[Any], span: Span | None) -> tree.Pipeline | None:
+        return children[0] if children else None
+
+    def _step(self, children: list[Any], span: Span) -> tree.Step:
+        kernel = children.pop(0) if isinstance(children[0], str) else None
+        name, *rest = children
+        stride = [child for child in rest if isinstance(child, _Stride)]
+        if len(stride) > 1:
+            raise _Unfit("a step has one stride", stride[1].value.span, "remove one of the two")
+        return tree.Step(
+            self._dims([kernel], self._span(kernel)) if kernel is not None else None,
+            name.text,
+            _arguments(rest),
+            stride[0].value if stride else None,
+            _of(rest, tree.Block),
+            name.span,
+            span,
+        )
+
+    def _name(self, children: list[Any], span: Span) -> _Named:
+        return _Named(".".join(children), span)
+
+    def _call(self, children: list[Any], span: Span) -> _Call:
+        return _Call(tuple(children))
+
+    def _argument(self, children: list[Any], span: Span) -> tree.Argument:
+        return tree.Argument(None, children[0], None, span)
+
+    def _keyword(self, children: list[Any], span: Span) -> tree.Argument:
+        name = self._named(children[0])
+        return tree.Argument(name.text, children[1], name.span, span)
+
+    def _stride(self, children: list[Any], span: Span) -> _Stride:
+        return _Stride(children[0])
+
+    def _select(self, children: list[Any], span: Span) -> tree.Select:
+        return tree.Select(children[0].text, children[1], span)
+
+    def _block(self, children: list[Any], span: Span) -> tree.Block:
+        return tree.Block(tuple(children), span)
+
+    def _group(self, children: list[Any], span: Span) -> tree.Group:
+        branches = []
+        for opener, pipeline in zip(children[::2], children[1::2], strict=True):
+            end = self._span(opener).end
+            branches.append(pipeline or tree.Pipeline((), Span(self.source, end, end)))
+        return tree.Group(tuple(branches), span)
+
+    def _group_for(self, children: list[Any], span: Span) -> tree.GroupFor:
+        pipeline, name, _, iterable, *condition = children
+        return tree.GroupFor(pipeline, name.value, iterable, condition[0].value if condition else None, span)
+
+    def _if(self, children: list[Any], span: Span) -> tree.If:
+        test, then, *otherwise = children
+        return tree.If(test, then, otherwise[0] if otherwise else None, span)
+
+    def _for(self, children: list[Any], span: Span) -> tree.For:
+        name, _, iterable, body = children
+        return tree.For(name.value, iterable, body, span)
+
+    def _repeat(self, children: list[Any], span: Span) -> tree.Repeat:
+        element, _, count = children
+        return tree.Repeat(element, count, span)
+
+    # Expressions -----------------------------------------------------------------------------------------------------
+
+    def _number(self, children: list[Any], span: Span) -> tree.Number:
+        token = children[0]
+        return tree.Number(_integer(token, span) if token.type == "INT" else _real(token, span), span)
+
+    def _dims(self, children: list[Any], span: Span) -> tree.Dims:
+        return tree.Dims(tuple(_integer(part, span) for part in children[0].split("x")), span)
+
+    def _string(self, children: list[Any], span: Span) -> tree.String:
+        return tree.String(_unquoted(children[0]), span)
+
+    def _boolean(self, children: list[Any], span: Span) -> tree.Boolean:
+        return tree.Boolean(children[0] == "true", span)
+
+    def _reference(self, children: list[Any], span: Span) -> tree.Name:
+        return tree.Name(children[0].value, span)
+
+    def _function_call(self, children: list[Any], span: Span) -> tree.FunctionCall:
+        return tree.FunctionCall(children[0].value, tuple(children[1:]), span)
+
+    def _list(self, children: list[Any], span: Span) -> tree.List:
+        return tree.List(tuple(children), span)
+
+    def _comprehension(self, children: list[Any], span: Span) -> tree.Comprehension:
+        item, name, _, iterable, *condition = children
+        return tree.Comprehension(item, name.value, iterable, condition[0].value if condition else None, span)
+
+    def _table(self, children: list[Any], span: Span) -> tree.Table:
+        return tree.Table(tuple(children), span)
+
+    def _entry(self, children: list[Any], span: Span) -> tuple[tree.Expression, tree.Expression]:
+        key, value = children
+        return key, value
+
+    def _index(self, children: list[Any], span: Span) -> tree.Index:
+        return tree.Index(children[0], children[1], span)
+
+    def _attribute(self, children: list[Any], span: Span) -> tree.Attribute:
+        return tree.Attribute(children[0], children[1].value, span)
+
+    def _unary(self, children: list[Any], span: Span) -> tree.Unary:
+        return tree.Unary(children[0].value, children[1], span)
+
+    def _binary(self, children: list[Any], span: Span) -> tree.Binary:
+        left, operator, right = children
+        return tree.Binary(operator.value, left, right, span)
+
+    def _conditional(self, children: list[Any], span: Span) -> tree.Conditional:
+        value, test, otherwise = children
+        return tree.Conditional(test, value, otherwise, span)
+
+    def _range(self, children: list[Any], span: Span) -> tree.Range:
+        return tree.Range(children[0], children[1], span)
+
+
+def _of(children: Iterable[object], kind: type[_Kind]) -> _Kind | None:
+    """The first child of a kind, if there is one."""
+    return next((child for child in children if isinstance(child, kind)), None)
+
+
+def _arguments(children: Iterable[Any]) -> tuple[tree.Argument, ...]:
+    """What follows the name of a step or a definition, without its stride, condition and body."""
+    arguments: list[tree.Argument] = []
+    for child in children:
+        if isinstance(child, _Call):
+            arguments.extend(child.arguments)
+        elif isinstance(child, tree.Argument):
+            arguments.append(child)
+        elif not isinstance(child, _Stride | _Condition | tree.Block):
+            arguments.append(tree.Argument(None, child, None, child.span))
+    return tuple(arguments)
+
+
+def _parameters(arguments: Iterable[tree.Argument]) -> tuple[tree.Parameter, ...]:
+    """Read the head of a definition, which the grammar takes for a call."""
+    parameters = []
+    for argument in arguments:
+        if argument.name is not None:
+            parameters.append(tree.Parameter(argument.name, argument.value, argument.span))
+        elif isinstance(argument.value, tree.Name) and argument.value.name != "in":
+            parameters.append(tree.Parameter(argument.value.name, None, argument.span))
+        else:
+            hint = "here stand the names of the parameters, each with a default if you like: `width, stride=1`"
+            raise _Unfit(f"`{argument.span.text}` cannot be the name of a parameter", argument.span, hint)
+    return tuple(parameters)
+
+
+def _integer(digits: str, span: Span) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise _Unfit("this number is too large", span, f"integers have at most {MAX_DIGITS} digits", TOO_LARGE)
+    return int(digits)
+
+
+def _real(text: str, span: Span) -> float:
+    if isinf(value := float(text)):
+        raise _Unfit("this number is too large", span, "the largest is about 1e308", TOO_LARGE)
+    return value
+
+
+def _unquoted(token: str) -> str:
+    return re.sub(r'\\(["\\])', r"\1", token[1:-1])

@@ -62,6 +62,7 @@ EXPECTED = _code("E0307", "expectation not met", "The stream does not have the s
 BAD_VALUE = _code("E0308", "expression has no value", "The expression cannot be computed.")
 MISSING_BODY = _code("E0309", "missing body", "A structural definition needs a body: `{ … }`, or a `block:` in scope.")
 UNINDEXED_EXIT = _code("E0310", "exit repeats without an index", "An exit in a repeated body needs an indexed name.")
+TIED = _code("E0311", "tied weights differ", "Calls that share weights must need weights of one shape.")
 
 # Streams and shapes
 MISSING_MERGE = _code("E0401", "missing merge", "Several streams flow into an operator that takes one.")

@@ -18,7 +18,11 @@ MAX_NODES = 250_000
 
 
 class TooManyNodes(Exception):
-    """The network has more than ``MAX_NODES`` nodes."""
+    """The network has more than ``MAX_NODES`` nodes; ``span`` is the place of the first that is too many."""
+
+    def __init__(self, span: Span) -> None:
+        super().__init__(span)
+        self.span = span
 
 
 @dataclass(slots=True)
@@ -38,6 +42,7 @@ class Builder:
         self._drafts: list[_Draft] = []
         self._scopes = [Scope(0, None, "network", name, "", None, name, span)]
         self._inferred: dict[tuple[int, tuple[TensorType, ...]], tuple[TensorType, ...]] = {}
+        self._by_path: dict[str, int] = {}
         self.outputs: list[Output] = []
         self.root = Frame(0, Level(""))
 
@@ -87,9 +92,19 @@ class Builder:
         """Append a node under the given name in its level and return its streams."""
         number = len(self._drafts)
         if number >= MAX_NODES:
-            raise TooManyNodes
-        self._drafts.append(_Draft(frame.level.join(name), op, inputs, outputs, frame.scope, span))
+            raise TooManyNodes(span)
+        path = frame.level.join(name)
+        self._by_path.setdefault(path, number)
+        self._drafts.append(_Draft(path, op, inputs, outputs, frame.scope, span))
         return Streams(tuple(Stream(Port(number, index), type) for index, type in enumerate(outputs)))
+
+    def at(self, path: str) -> tuple[Op, tuple[Port, ...], Span] | None:
+        """The operator whose weights have a path, its inputs and its place, if there is one."""
+        number = self._by_path.get(path)
+        if number is None:
+            return None
+        draft = self._drafts[number]
+        return draft.op, draft.inputs, draft.span
 
     def span_of(self, port: Port) -> Span:
         """Where the node was written that makes a stream."""

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from archdsl import codes
 from archdsl.diagnostic import Diagnostic, Label, LoadError, near
-from archdsl.graph.builder import Builder, TooManyNodes
+from archdsl.graph.builder import MAX_NODES, Builder, TooManyNodes
 from archdsl.graph.findings import Exhausted, Findings, TooManyFindings
 from archdsl.graph.flow import Flow
 from archdsl.graph.graph import Graph, Output
@@ -156,12 +156,13 @@ class _Elaboration:
         except Exhausted as exhausted:
             self._add(exhausted.problem())
             return None
-        except TooManyNodes:
-            span = self._net.span if self._net else Span(self._file.source, 0, 0)
-            self._add(problem(codes.TOO_LARGE, "the network has more than 250,000 operators", span))
+        except TooManyNodes as excess:
+            message = f"the network has more than {MAX_NODES:,} operators"
+            self._add(problem(codes.TOO_LARGE, message, excess.span, hint="make a count or a recursion smaller"))
             return None
-        for diagnostic in unused(self._file):
-            self._findings.add(diagnostic)
+        if not self._findings.has_errors:  # behind an error, what seems unused may only be misspelt
+            for diagnostic in unused(self._file):
+                self._findings.add(diagnostic)
         return self._graph()
 
     def _graph(self) -> Graph | None:

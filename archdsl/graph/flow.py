@@ -8,7 +8,7 @@ from typing import Any
 
 from archdsl import codes
 from archdsl.diagnostic import Edit, Fix, Label, near
-from archdsl.graph.builder import Builder
+from archdsl.graph.builder import MAX_NODES, Builder
 from archdsl.graph.definitions import Definitions, merge_defaults
 from archdsl.graph.expressions import Expressions, select_streams, unknown_attribute
 from archdsl.graph.findings import Findings, Fuel
@@ -384,7 +384,8 @@ class Flow:
             if later is not None:
                 label = Label(later, "it is made here")
                 message = f"`{name}` is used before its step"
-                raise problem(codes.USED_BEFORE, message, step.name_span, labels=(label,), hint="use it later")
+                later_hint = "move the use behind the step"
+                raise problem(codes.USED_BEFORE, message, step.name_span, labels=(label,), hint=later_hint)
         close = near(name, callables | set(catalogue()))
         span = Span(step.name_span.source, step.name_span.start, step.name_span.start + len(name))
         found = problem(
@@ -456,6 +457,8 @@ class Flow:
         count = self.expressions.integer(repeat.count, context, "a repeat count")
         if count < 0:
             raise problem(codes.BAD_VALUE, f"a repeat count cannot be {count}", repeat.count.span)
+        if count > MAX_NODES:
+            raise problem(codes.TOO_LARGE, f"{count:,} repetitions are too many", repeat.count.span)
         for _ in range(count):
             self._fuel.burn(repeat.span)
             streams = self._element(repeat.element, context, streams)

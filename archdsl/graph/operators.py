@@ -13,6 +13,7 @@ from archdsl.diagnostic import Edit, Fix, Label, near
 from archdsl.graph.builder import Builder
 from archdsl.graph.expressions import Expressions
 from archdsl.graph.findings import Findings
+from archdsl.graph.graph import Port
 from archdsl.graph.scope import Context
 from archdsl.graph.values import (
     BROKEN,
@@ -100,6 +101,7 @@ class Operators:
             return BROKEN
         inputs = tuple(stream.port for stream in taken)
         name = context.frame.level.ordinal(op.keyword)
+        self._check_tied(made, inputs, context.frame.level.join(name), step)
         return self._builder.add(context.frame, made, inputs, outputs, step.span, name)
 
     def defaults(self, op: type[Op], arguments: Sequence[tree.Argument], context: Context) -> dict[str, Given]:
@@ -251,6 +253,9 @@ class Operators:
     def _check_count(op: Op, count: int, step: tree.Step) -> None:
         if op.takes(count):
             return
+        if count == 0:
+            message = f"nothing flows into `{op.keyword}`: the network has no input yet"
+            raise problem(codes.NO_INPUT, message, step.span, hint="begin with `input 3x224x224`")
         if op.arity == 1:
             raise problem(
                 codes.MISSING_MERGE,
@@ -263,6 +268,19 @@ class Operators:
             f"`{op.keyword}` takes {op.arity} streams, but {count} {'flows' if count == 1 else 'flow'} into it",
             step.span,
         )
+
+    def _check_tied(self, op: Op, inputs: tuple[Port, ...], path: str, step: tree.Step) -> None:
+        """Weights that are used again must be of the shape that they were made with."""
+        before = self._builder.at(path)
+        if before is None:
+            return
+        first_op, first_inputs, span = before
+        first = first_op.weights(*map(self._builder.type_of, first_inputs))
+        if type(first_op) is type(op) and first == op.weights(*map(self._builder.type_of, inputs)):
+            return
+        types = ", ".join(str(self._builder.type_of(port)) for port in inputs)
+        message = f"`{op.keyword}` on {types} needs other weights than those that it is tied to"
+        raise problem(codes.TIED, message, step.span, labels=(Label(span, "the weights are made here"),))
 
     def _infer(
         self, op: Op, step: tree.Step, context: Context, taken: tuple[Stream, ...]

@@ -18,6 +18,8 @@ def unused(file: tree.File) -> tuple[Diagnostic, ...]:
     """
     if not any(isinstance(statement, tree.Input) for statement in file.statements):
         return ()
+    if any(isinstance(item, tree.Broken) for item in _walk(file.statements)):  # it may have mentioned anything
+        return ()
     mentions = Counter(_mentions(file.statements))
     found = []
     for statement, name, what, span in _declarations(file.statements):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from enum import StrEnum
 
 from archdsl.codes import Code
@@ -122,5 +121,7 @@ class LoadError(Exception):
 
 def near(name: str, candidates: Iterable[str]) -> str | None:
     """The candidate that ``name`` most likely meant, if one is close enough."""
+    from difflib import get_close_matches  # only a mistake needs it
+
     matches = get_close_matches(name.lower(), sorted(set(candidates)), n=1, cutoff=0.6)
     return matches[0] if matches else None

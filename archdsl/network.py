@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from archdsl.codes import NO_INPUT
 from archdsl.diagnostic import ArchError, Diagnostic
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from archdsl.graph.graph import Graph
 
 Shape = tuple[int, ...]
-
-#: Statements that carry or take streams; a file without any is a library.
-_FLOWING = tree.Input | tree.Flow | tree.Assign | tree.Branch | tree.OutputStatement | tree.Broken
 
 #: One shape as text or numbers, channels first and without the batch; or one for each named input.
 InputLike = str | Sequence[int] | Mapping[str, str | Sequence[int]]
@@ -59,17 +56,25 @@ class Network:
 
         return analyse(self.graph)
 
-    def summary(self, **options: Any) -> str:
-        """A table of the network's parts with shapes, parameters and MACs, as text."""
+    def summary(self, *, depth: int | None = None, format: Literal["text", "markdown", "json"] = "text") -> str:
+        """The network's parts with shapes, parameters and MACs, and its totals.
+
+        Parameters
+        ----------
+        depth
+            Levels of parts to list; None for all. JSON has a row for every operator, whatever the depth.
+        """
+        if format == "json":
+            from archdsl.backends.report.json import write_json
+
+            return write_json(self.graph, self.analysis)
+        if format == "markdown":
+            from archdsl.backends.report.markdown import write_markdown
+
+            return write_markdown(self.graph, self.analysis, depth=depth)
         from archdsl.backends.report.text import write_text
 
-        return write_text(self.graph, self.analysis, **options)
-
-    def summary_json(self) -> str:
-        """The same figures, and more of them, as JSON."""
-        from archdsl.backends.report.json import write_json
-
-        return write_json(self.graph, self.analysis)
+        return write_text(self.graph, self.analysis, depth=depth)
 
     def draw(self, path: str | PathLike[str] | None = None, **options: Any) -> bytes:
         """A picture, also written to ``path`` if one is given, whose suffix then decides the format.
@@ -81,12 +86,11 @@ class Network:
         """
         from archdsl.backends.diagram.draw import draw
 
-        if path is None:
-            return draw(self.graph, **options)
-        place = Path(path)
-        options.setdefault("format", place.suffix.lstrip(".") or "svg")
-        picture = draw(self.graph, **options)
-        write(place, picture)
+        if path is not None:
+            options.setdefault("format", Path(path).suffix.lstrip(".").lower() or "svg")
+        picture = draw(self.graph, analysis=self.analysis.cost, **options)
+        if path is not None:
+            write(Path(path), picture)
         return picture
 
     def source(self) -> PythonSource:
@@ -110,6 +114,12 @@ class Network:
         from archdsl.backends.torch import build
 
         return build(self.graph, device=device, dtype=dtype, memory_format=memory_format, seed=seed)
+
+    def program(self, *, seed: int | None = None) -> bytes:
+        """An exported program with its weights, for inference without Python code: the bytes of a ``.pt2`` file."""
+        from archdsl.backends.torch import export
+
+        return export(self.graph, seed=seed)
 
 
 def load(target: TargetLike, *, input: InputLike | None = None, **parameters: Any) -> Network:
@@ -142,6 +152,9 @@ def read(target: TargetLike, parameters: Mapping[str, Any], input: InputLike | N
     diagnostics = in_order(dict.fromkeys((*parsed.diagnostics, *elaborated.diagnostics)))
     if elaborated.graph is None or any(diagnostic.is_error for diagnostic in diagnostics):
         raise ArchError(diagnostics)
+    if not elaborated.graph.outputs:
+        nothing = "the file holds definitions alone: there is no network to build"
+        raise ArchError([Diagnostic(NO_INPUT, nothing, found.source.span(0, 0))])
     return Network(elaborated.graph, diagnostics)
 
 
@@ -180,7 +193,7 @@ def summarize(target: TargetLike, *, input: InputLike | None = None, **parameter
 def check(target: TargetLike, *, input: InputLike | None = None, **parameters: Any) -> tuple[Diagnostic, ...]:
     """Everything that is wrong with a specification: as it stands and with each of its variants.
 
-    A file of definitions alone is a library and needs no input. What several variants have in common is said once.
+    What several variants have in common is said once.
 
     Raises
     ------
@@ -194,8 +207,7 @@ def check(target: TargetLike, *, input: InputLike | None = None, **parameters: A
     for variant in variants:
         for diagnostic in _elaborated(found, parsed.file, variant, parameters, input).diagnostics:
             findings.setdefault(_place(diagnostic), diagnostic)
-    is_library = not any(isinstance(statement, _FLOWING) for statement in parsed.file.statements)
-    return in_order(d for d in findings.values() if not (is_library and d.code is NO_INPUT))
+    return in_order(findings.values())
 
 
 def _place(diagnostic: Diagnostic) -> tuple[str, Span]:

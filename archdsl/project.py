@@ -77,7 +77,7 @@ class Project:
         """
         path = _resolved(path)
         if path not in self._sources:
-            source = Source(_said(path), _decoded(_bytes(path)))
+            source = Source(_said(path), _decoded(_bytes(path), _said(path)))
             self._sources[path], self._paths[source] = source, path
         return self._sources[path]
 
@@ -117,8 +117,25 @@ def find(target: TargetLike) -> Target:
         project = Project(_root(_resolved(path)))
         return Target(project.read(path), variant, project)
     except LoadError as error:
-        place = Source(os.fsdecode(target), "").span(0, 0)
-        raise ArchError([Diagnostic(error.code, error.message, place, hint=error.hint)]) from None
+        raise _as_diagnostic(error, os.fsdecode(target)) from None
+
+
+def received(data: bytes, name: str) -> Source:
+    """A specification that did not come from a file.
+
+    Raises
+    ------
+    ArchError
+        It is too large, or not UTF-8 (E0504, E0505).
+    """
+    try:
+        return Source(name, _decoded(data, name))
+    except LoadError as error:
+        raise _as_diagnostic(error, name) from None
+
+
+def _as_diagnostic(error: LoadError, name: str) -> ArchError:
+    return ArchError([Diagnostic(error.code, error.message, Source(name, "").span(0, 0), hint=error.hint)])
 
 
 def text(content: str, name: str = "<text>") -> Source:
@@ -210,13 +227,10 @@ def _bytes(path: Path) -> bytes:
         if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait, a device might never end
             raise LoadError(UNREADABLE, f"`{_said(path)}` is not a regular file", _hint_for_folder(path))
         with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+            return file.read(MAX_BYTES + 1)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise LoadError(UNREADABLE, f"`{_said(path)}` cannot be read: {reason}", _hint_for_missing(path)) from error
-    if len(data) > MAX_BYTES:
-        raise LoadError(FILE_TOO_LARGE, f"`{_said(path)}` is larger than {MAX_BYTES // 1_000_000} MB")
-    return data
 
 
 def _hint_for_folder(path: Path) -> str | None:
@@ -232,7 +246,9 @@ def _hint_for_missing(path: Path) -> str | None:
     return f"did you mean `{meant}`?" if meant and meant != path.name else None
 
 
-def _decoded(data: bytes) -> str:
+def _decoded(data: bytes, name: str) -> str:
+    if len(data) > MAX_BYTES:
+        raise LoadError(FILE_TOO_LARGE, f"`{name}` is larger than {MAX_BYTES // 1_000_000} MB")
     try:
         return _normalised(data.decode("utf-8").removeprefix("\ufeff"))
     except UnicodeDecodeError as error:

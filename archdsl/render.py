@@ -150,7 +150,9 @@ def _note(gutter: int, keyword: str, text: str, paint: _Paint) -> str:
 
 def _middle_left_out(calls: Sequence[Call]) -> Iterator[str]:
     """The stack of calls, innermost first; of a deep one its two ends."""
-    said = [f"`{printable(call.name)}`, called at {printable(str(call.span))}" for call in reversed(calls)]
+    lines = [f"`{printable(call.name)}`, called at {printable(str(call.span))}" for call in reversed(calls)]
+    runs = [(line, len(list(equal))) for line, equal in groupby(lines)]
+    said = [line if times == 1 else f"{line}, {times} times over" for line, times in runs]
     if len(said) <= _MAX_CALLS:
         yield from said
         return

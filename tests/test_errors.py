@@ -30,3 +30,18 @@ def test_error_is_found_at_its_place(case: Path, accept: bool) -> None:
     if accept:
         golden.write_text(render_text(found), "utf-8")
     assert render_text(found) == golden.read_text("utf-8")
+
+
+@pytest.mark.parametrize("code", [code for code in codes.CATALOGUE.values() if code.bad], ids=str)
+def test_examples_of_a_code_are_true(code: codes.Code) -> None:
+    for text, expected in ((code.bad, {code.id}), (code.good, set())):
+        parsed = parse(Source("example.arch", text))
+        found = [*parsed.diagnostics, *elaborate(parsed.file, load=load).diagnostics]
+        assert {item.code.id for item in found} == expected, render_text(found)
+
+
+def test_every_code_is_explained() -> None:
+    without_example = {"E0204", "E0504", "E0505", "E0506", "E0507"}  # they need more than one text
+    for code in codes.CATALOGUE.values():
+        assert code.explanation.endswith(".")
+        assert bool(code.bad and code.good) == (code.id not in without_example)

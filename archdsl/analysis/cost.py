@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from archdsl.graph.reach import needed_for_inference
+from archdsl.graph.reach import needed_by, needed_for_inference
 from archdsl.ops.base import Family
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ class NodeCost:
         Whether papers would count the node as a layer with weights.
     is_inference
         Whether an output that exists outside training needs the node.
+    is_training
+        Whether any output needs the node; a node that none needs is idle.
     """
 
     parameters: int
@@ -50,12 +52,13 @@ class NodeCost:
     neurons: int
     is_layer: bool
     is_inference: bool
+    is_training: bool
 
-    def placed(self, *, is_owner: bool, is_inference: bool) -> NodeCost:
+    def placed(self, *, is_owner: bool, is_inference: bool, is_training: bool) -> NodeCost:
         """Give the cost of the same operator in another place."""
-        if is_owner == self.is_owner and is_inference == self.is_inference:
+        if (is_owner, is_inference, is_training) == (self.is_owner, self.is_inference, self.is_training):
             return self
-        return replace(self, is_owner=is_owner, is_inference=is_inference)
+        return replace(self, is_owner=is_owner, is_inference=is_inference, is_training=is_training)
 
     @property
     def flops(self) -> int | None:
@@ -78,7 +81,8 @@ class CostTable:
     """Costs by number of node, and what they sum up to.
 
     ``macs`` and all that is derived from it belong to inference: outputs of training alone, and what only they need,
-    are left out. ``train_macs`` is the forward pass with them. Parameters are those of the whole network.
+    are left out. ``train_macs`` is the forward pass with them. Parameters are those of the whole network, idle nodes
+    included.
     """
 
     rows: tuple[NodeCost, ...]
@@ -115,7 +119,7 @@ def analyse_cost(graph: Graph) -> CostTable:
     LeCun, Bottou, Bengio, Haffner: Gradient-based learning applied to document recognition, Proc. IEEE 86(11), 1998,
     section II-B, for connections.
     """
-    inference = needed_for_inference(graph)
+    inference, training = needed_for_inference(graph), needed_by(graph, graph.outputs)
     owners: set[str] = set()
     rows = []
     # layers repeat: an operator object is asked once for each combination of input types
@@ -124,15 +128,18 @@ def analyse_cost(graph: Graph) -> CostTable:
         key = (id(node.op), graph.input_types(node))
         if key not in known:
             known[key] = _node_cost(node, key[1])
-        rows.append(known[key].placed(is_owner=node.path not in owners, is_inference=inference[node.id]))
+        is_owner = node.path not in owners
         owners.add(node.path)
+        rows.append(
+            known[key].placed(is_owner=is_owner, is_inference=inference[node.id], is_training=training[node.id])
+        )
     used = [row for row in rows if row.is_inference]
     return CostTable(
         rows=tuple(rows),
         parameters=sum(row.own_parameters for row in rows),
         buffers=sum(row.own_buffers for row in rows),
         macs=sum(row.macs or 0 for row in used),
-        train_macs=sum(row.macs or 0 for row in rows),
+        train_macs=sum(row.macs or 0 for row in rows if row.is_training),
         region_macs=_region_macs(graph, rows),
         neurons=sum(row.neurons for row in used),
         connections=_connections(used),
@@ -158,6 +165,7 @@ def _node_cost(node: Node, inputs: tuple[TensorType, ...]) -> NodeCost:
         neurons=sum(stream.size for stream in node.outputs) if is_layer else 0,
         is_layer=is_layer,
         is_inference=True,
+        is_training=True,
     )
 
 

@@ -86,7 +86,7 @@ def analyse_memory(graph: Graph, cost: CostTable, *, element_size: int = 4) -> M
     storages = _storages(graph, training=False)
     output = [size if home == node else 0 for node, (home, size) in enumerate(zip(storages, sizes, strict=True))]
     live = _live(graph, cost, storages, output)
-    saved = _saved(graph, _storages(graph, training=True), sizes)
+    saved = _saved(graph, cost, _storages(graph, training=True), sizes)
     peak_node = max(range(len(live)), key=live.__getitem__, default=0)
     return MemoryTable(
         rows=tuple(map(NodeMemory, output, live, saved)),
@@ -152,10 +152,13 @@ def _last_uses(graph: Graph, cost: CostTable, storages: list[int]) -> list[int]:
     return last_use
 
 
-def _saved(graph: Graph, storages: list[int], sizes: list[int]) -> list[int]:
+def _saved(graph: Graph, cost: CostTable, storages: list[int], sizes: list[int]) -> list[int]:
     kept: set[int] = set()
     saved = []
     for node in graph.nodes:
+        if not cost[node.id].is_training:
+            saved.append(0)
+            continue
         homes = {storages[port.node] for port in node.inputs} if node.op.saves_input else set()
         if node.op.saves_output:
             homes.add(storages[node.id])

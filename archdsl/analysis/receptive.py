@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from archdsl.graph.graph import Graph, Node
@@ -76,6 +76,18 @@ class Field:
         return area
 
 
+class Slide(NamedTuple):
+    """The window of an operator along one axis; ``reach`` is the distance from its first tap to its last."""
+
+    reach: int
+    stride: int
+    padding: int
+    upscale: int
+
+
+#: How an operator changes the fields of an input: not at all, to the whole input, or by a window along each axis.
+Motion = tuple[Slide, ...] | Literal["everywhere"] | None
+
 #: What a stream sees of each input, by the input's node; inputs that it does not depend on are missing.
 Fields = Mapping[int, Field]
 
@@ -115,8 +127,9 @@ def analyse_receptive(graph: Graph) -> ReceptiveTable:
 
         low - p * stride,   high + ((k - 1) * d - p) * stride,   s * stride
 
-    An operator that is finer than its input by ``u`` is seen as a transposed convolution: a place depends on at most
-    ``ceil(((k - 1) * d + 1) / u)`` places of the input, and the stride becomes ``stride / u``. Where paths meet, the
+    Where the input is spread by ``u`` first (transposed convolution, upsampling), at most
+    ``ceil(((k - 1) * d + 1) / u)`` of the places under the window are places of the input; that many are seen, around
+    the centre of the window, and the stride becomes ``s * stride / u``. Where paths meet, the
     field reaches from the lowest to the highest element that any of them sees: the field of the largest path, if all
     have the same centre. Where strides differ, the larger field is kept and the node is reported.
 
@@ -157,42 +170,36 @@ def _propagate(
     rows = dict(entering)
     misaligned = []
     # layers repeat: an operator object is asked once for each combination of input types
-    windows: dict[tuple[int, tuple[TensorType, ...]], Window | None] = {}
+    motions: dict[tuple[int, tuple[TensorType, ...]], tuple[Motion, ...]] = {}
     for node in nodes:
         if not node.inputs:
             rows[node.id] = {node.id: _point(node.outputs[0])}
             continue
         key = (id(node.op), graph.input_types(node))
-        if key not in windows:
-            windows[key] = node.op.window(*key[1])
-        seen = _collect(node, key[1], windows[key], rows)
+        if key not in motions:
+            motions[key] = tuple(_motions(node, key[1]))
+        if motions[key] == (None,):
+            rows[node.id] = rows[node.inputs[0].node]
+            continue
+        seen = _collect(node, motions[key], rows)
         rows[node.id] = {source: _merge(candidates) for source, candidates in seen.items()}
         if any(_differ_in_stride(candidates) for candidates in seen.values()):
             misaligned.append(node.id)
     return rows, misaligned
 
 
-def _collect(
-    node: Node, types: tuple[TensorType, ...], window: Window | None, rows: Mapping[int, Fields]
-) -> dict[int, list[Field]]:
-    """Move the fields of a node's inputs through the node; the result is by what they are fields of."""
-    spatial = node.outputs[0].spatial
-    seen: dict[int, list[Field]] = {}
-    for position, (port, stream) in enumerate(zip(node.inputs, types, strict=True)):
-        applies = window is not None and (position == 0 or window.everywhere)
-        for source, field in rows[port.node].items():
-            moved = _through(field, window if applies else None, stream.spatial, spatial)
-            seen.setdefault(source, []).append(moved)
-    return seen
+def _motions(node: Node, types: Sequence[TensorType]) -> Iterator[Motion]:
+    """Tell for each input of a node how its fields change on the way to the output.
 
-
-def _through(field: Field, window: Window | None, before: Shape, after: Shape) -> Field:
-    if _is_everywhere(window, before, after):
-        return Field(tuple(axis._replace(stride=0, whole=True) for axis in field.axes), field.is_aligned)
-    if window is None:
-        return field
-    moved = tuple(_slide(axis, window, number) for number, axis in enumerate(field.axes))
-    return Field(moved, field.is_aligned)
+    A window slides over the first input; what else there is (offsets, a model for the size) is seen place by place.
+    """
+    window, after = node.op.window(*types), node.outputs[0].spatial
+    for position, stream in enumerate(types):
+        applied = window if window is not None and (position == 0 or window.everywhere) else None
+        if _is_everywhere(applied, stream.spatial, after):
+            yield "everywhere"
+        else:
+            yield None if applied is None else tuple(_slide(applied, number) for number in range(len(after)))
 
 
 def _is_everywhere(window: Window | None, before: Shape, after: Shape) -> bool:
@@ -205,23 +212,50 @@ def _is_everywhere(window: Window | None, before: Shape, after: Shape) -> bool:
     return window is None and before != after and set(before) == {1}
 
 
-def _slide(axis: Axis, window: Window, number: int) -> Axis:
-    kernel, stride = _along(window.kernel, number, 1), _along(window.stride, number, 1)
-    padding, dilation = _along(window.padding, number, 0), _along(window.dilation, number, 1)
-    upscale = _along(window.upscale, number, 1)
-    reach = (kernel - 1) * dilation
-    if upscale == 1:
-        low, high = axis.low - padding * axis.stride, axis.high + (reach - padding) * axis.stride
-        return Axis(low, high, axis.stride * stride, axis.whole)
-    taps = -(-(reach + 1) // upscale)
-    shift = Fraction(2 * padding - reach, 2 * upscale) * axis.stride
-    spread = Fraction(taps - 1, 2) * axis.stride
-    step = Fraction(axis.stride * stride) / upscale
-    return Axis(axis.low + shift - spread, axis.high + shift + spread, step, axis.whole)
+def _slide(window: Window, number: int) -> Slide:
+    kernel, dilation = _along(window.kernel, number, 1), _along(window.dilation, number, 1)
+    return Slide(
+        reach=(kernel - 1) * dilation,
+        stride=_along(window.stride, number, 1),
+        padding=_along(window.padding, number, 0),
+        upscale=_along(window.upscale, number, 1),
+    )
 
 
 def _along(values: Shape, number: int, default: int) -> int:
     return values[number] if number < len(values) else default
+
+
+def _collect(node: Node, motions: Sequence[Motion], rows: Mapping[int, Fields]) -> dict[int, list[Field]]:
+    """Move the fields of a node's inputs through the node; the result is by what they are fields of."""
+    seen: dict[int, list[Field]] = {}
+    for port, motion in zip(node.inputs, motions, strict=True):
+        for source, field in rows[port.node].items():
+            seen.setdefault(source, []).append(_through(field, motion))
+    return seen
+
+
+def _through(field: Field, motion: Motion) -> Field:
+    if motion is None:
+        return field
+    if motion == "everywhere":
+        return Field(tuple(axis._replace(stride=0, whole=True) for axis in field.axes), field.is_aligned)
+    axes, slides = field.axes, motion
+    if len(set(axes)) == 1 and len(set(slides)) == 1:
+        return Field((_move(axes[0], slides[0]),) * len(axes), field.is_aligned)
+    return Field(tuple(map(_move, axes, slides)), field.is_aligned)
+
+
+def _move(axis: Axis, slide: Slide) -> Axis:
+    reach, stride, padding, upscale = slide
+    if upscale == 1:
+        low, high = axis.low - padding * axis.stride, axis.high + (reach - padding) * axis.stride
+        return Axis(low, high, axis.stride * stride, axis.whole)
+    taps = -(-(reach + 1) // upscale)
+    shift = Fraction(reach - 2 * padding, 2 * upscale) * axis.stride
+    spread = Fraction(taps - 1, 2) * axis.stride
+    step = Fraction(axis.stride * stride) / upscale
+    return Axis(axis.low + shift - spread, axis.high + shift + spread, step, axis.whole)
 
 
 def _merge(fields: list[Field]) -> Field:

@@ -112,7 +112,7 @@ def _node_kinds(graph: Graph, cost: CostTable, kinds: _Kinds) -> tuple[int, ...]
         if id(node.op) not in ops:
             ops[id(node.op)] = kinds.number(node.op)
         row = cost[node.id]
-        key = ops[id(node.op)], graph.input_types(node), node.outputs, row.is_owner, row.is_inference
+        key = ops[id(node.op)], graph.input_types(node), node.outputs, row.is_owner, row.is_inference, row.is_training
         numbers.append(kinds.number(key))
     return tuple(numbers)
 
@@ -124,11 +124,12 @@ def _outline(parts: Sequence[_Block], start: int) -> tuple[Hashable, tuple[Port,
     that enter.
     """
     entering: dict[Port, int] = {}
-    outline: list[Hashable] = []
+    outline: list[int | None] = []
     for part in parts:
-        wires: list[Hashable] = [
-            (port.node - start, port.index) if port.node >= start else entering.setdefault(port, len(entering))
-            for port in part.entering
-        ]
-        outline.append((part.kind, tuple(wires)))
+        outline += (None, part.kind)
+        for port in part.entering:
+            if port.node >= start:
+                outline += (port.node - start, port.index)
+            else:
+                outline += (-1, entering.setdefault(port, len(entering)))
     return tuple(outline), tuple(entering)

@@ -96,8 +96,9 @@ def analyse_totals(graph: Graph, cost: CostTable, memory: MemoryTable) -> Totals
         total.nodes += 1
         total.parameters += row.parameters
         total.buffers += row.buffers
-        total.train_macs += row.macs or 0
         total.layers += row.is_layer
+        if row.is_training:
+            total.train_macs += row.macs or 0
         if row.is_inference:
             total.macs += row.macs or 0
             total.neurons += row.neurons

@@ -20,9 +20,13 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Write the findings as JSON to standard output.")
 @click.pass_context
 def command(
-    context: click.Context, targets: tuple[str, ...], settings: dict[str, object], shape: InputLike | None, as_json: bool
+    context: click.Context,
+    targets: tuple[str, ...],
+    settings: dict[str, object],
+    shape: InputLike | None,
+    as_json: bool,
 ) -> None:
-    """Check specifications: each as it stands and with every variant that it declares.
+    """Check specifications with all their variants.
 
     \b
     Example:

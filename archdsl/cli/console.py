@@ -6,14 +6,26 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TextIO, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
 
-from archdsl.diagnostic import Diagnostic
-from archdsl.render import render_text
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from archdsl.diagnostic import Diagnostic
 
 Item = TypeVar("Item")
+
+
+class Failure(click.ClickException):
+    """Something that is asked for cannot be done, and no specification is to blame."""
+
+    exit_code = 2
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        colour = wants_colour(sys.stderr)
+        click.echo(f"{click.style('error', fg='red', bold=True)}: {self.message}", err=True, color=colour)
 
 
 def wants_colour(stream: TextIO) -> bool:
@@ -25,14 +37,21 @@ def report(diagnostics: Iterable[Diagnostic]) -> None:
     """Write findings to standard error."""
     findings = tuple(diagnostics)
     if findings:
+        from archdsl.render import render_text
+
         colour = wants_colour(sys.stderr)
         click.echo(render_text(findings, colour=colour), err=True, color=colour)
 
 
-def fail(message: str) -> None:
-    """Write an error that has no place in a specification."""
-    colour = wants_colour(sys.stderr)
-    click.echo(f"{click.style('error', fg='red', bold=True)}: {message}", err=True, color=colour)
+def saved(path: Path, content: str | bytes) -> None:
+    """Write a file and say so; ``-`` is standard output."""
+    if str(path) == "-":
+        click.echo(content, nl=False)
+        return
+    from archdsl.project import write
+
+    write(path, content)
+    click.echo(f"wrote {path}")
 
 
 @contextmanager

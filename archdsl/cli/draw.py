@@ -1,1 +1,73 @@
 """``archdsl draw``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from archdsl.cli.console import Failure, saved, working
+from archdsl.cli.target import read_network, target_options
+
+if TYPE_CHECKING:
+    from archdsl.network import InputLike, Network
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def picture_options(command: Command) -> Command:
+    """Give a command the options that say how to draw; what they may be is the drawing's own affair."""
+    for option in (
+        click.option("--engine", metavar="PROGRAM", help="Graphviz to lay out with, in place of the one installed."),
+        click.option(
+            "--collapse", multiple=True, metavar="NAME", help="Keep a block or definition closed; repeatable."
+        ),
+        click.option("--expand", multiple=True, metavar="NAME", help="Open a block or definition; repeatable."),
+        click.option("--shapes", metavar="[all|change|none]", help="Which boxes state the shape of their output."),
+        click.option("--detail", metavar="[default|ops|full]", help="Fused layers, every operator, or every copy too."),
+        click.option("--direction", metavar="[TB|LR]", help="Top to bottom, or left to right."),
+        click.option("--depth", type=click.IntRange(min=0), help="Levels of blocks to open; without it, what fits."),
+        click.option("--theme", metavar="[light|dark|auto]", help="Colours; auto follows the reader's screen."),
+        click.option("--style", metavar="NAME", help="Kind of picture."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command("draw")
+@click.argument("target")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path, allow_dash=True),
+    help="File to write, whose suffix decides the format; - for stdout.",
+)
+@click.option("--format", metavar="NAME", help="Format, in place of the one of the suffix; svg on stdout.")
+@picture_options
+@target_options
+def command(
+    target: str, settings: dict[str, object], shape: InputLike | None, output: Path, format: str | None, **options: Any
+) -> None:
+    """Draw a network as a picture.
+
+    \b
+    Example:
+      archdsl draw resnet50 -o resnet50.svg --theme dark
+    """
+    chosen = format or output.suffix.lstrip(".").lower() or "svg"
+    saved(output, picture(read_network(target, settings, shape), format=chosen, **options))
+
+
+def picture(network: Network, **options: Any) -> bytes:
+    """A picture; options that are not given keep their defaults."""
+    from archdsl.backends.diagram.engine import DrawingError
+
+    given = {name: value for name, value in options.items() if value is not None and value != ()}
+    try:
+        with working(f"drawing {network.name}"):
+            return network.draw(**given)
+    except DrawingError as error:
+        raise Failure(str(error)) from None

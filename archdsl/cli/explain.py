@@ -11,7 +11,7 @@ from archdsl.render import explain
 @click.command("explain")
 @click.argument("code", required=False)
 def command(code: str | None) -> None:
-    """Explain a diagnostic by its code; without one, list them all.
+    """Explain the code of a diagnostic, or list all codes.
 
     \b
     Example:

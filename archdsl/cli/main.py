@@ -10,13 +10,13 @@ from typing import NoReturn
 import click
 
 from archdsl import __version__
-from archdsl.cli.console import fail, report
+from archdsl.cli.console import Failure, report
 from archdsl.diagnostic import ArchError, near
 
 #: Files of this package with a ``command``, in the order of ``--help``.
 COMMANDS = ("check", "summary", "draw", "compile", "build", "zoo", "ops", "explain")
 
-FINDINGS, USAGE, INTERRUPTED = 1, 2, 130
+FINDINGS, INTERRUPTED = 1, 130
 
 
 class _Commands(click.Group):
@@ -54,7 +54,8 @@ def archdsl() -> None:
     Example:
       archdsl build resnet50 -o out
 
-    Exit codes: 0 fine, 1 errors were found, 2 wrong usage.
+    Exit codes: 0 fine, 1 errors were found, 2 wrong usage, or a
+    file or program that fails.
     """
 
 
@@ -71,8 +72,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         error.show()
         return error.exit_code
     except OSError as error:
-        fail(f"{error.filename or 'file'}: {(error.strerror or str(error)).lower()}")
-        return USAGE
+        failure = Failure(f"{error.filename or 'file'}: {(error.strerror or str(error)).lower()}")
+        failure.show()
+        return failure.exit_code
 
 
 def main() -> NoReturn:

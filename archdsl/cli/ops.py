@@ -5,12 +5,12 @@ from __future__ import annotations
 import inspect
 import json
 from itertools import groupby
+from textwrap import wrap
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 import click
 
-from archdsl.cli.console import aligned
 from archdsl.diagnostic import near
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _KINDS = {int: "integer", float: "number", bool: "true or false", str: "string",
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Write the reference as JSON.")
 def command(name: str | None, as_json: bool) -> None:
-    """List the operators, or show the reference of one.
+    """List operators, or explain one.
 
     \b
     Example:
@@ -50,8 +50,7 @@ def _listing(operators: list[type[Op]]) -> str:
     ordered = sorted(operators, key=lambda operator: (operator.family.value, operator.keyword))
     width = max(len(operator.keyword) for operator in ordered)
     return "\n\n".join(
-        f"{family.value}\n"
-        + "\n".join(f"  {operator.keyword:<{width}}  {_summary(operator)}" for operator in members)
+        f"{family.value}\n" + "\n".join(f"  {operator.keyword:<{width}}  {_summary(operator)}" for operator in members)
         for family, members in groupby(ordered, key=lambda operator: operator.family)
     )
 
@@ -61,12 +60,18 @@ def _reference(operator: type[Op]) -> str:
     parts = [f"{operator.keyword} ({operator.family.value})", _documentation(operator)]
     arguments = _arguments(operator)
     if arguments:
-        rows = [(f"  {a['name']}", a["kind"], a["default"] or "required", a["description"]) for a in arguments]
-        parts.append("Arguments:\n" + aligned(rows))
+        parts.append("Arguments:\n" + "\n".join(map(_argument, arguments)))
     if operator.samples:
         samples = [f"  {sample.text:<32}  # {', '.join(sample.inputs)}" for sample in operator.samples]
         parts.append("Examples, with the shapes of their inputs:\n" + "\n".join(samples))
     return "\n\n".join(parts)
+
+
+def _argument(argument: dict[str, str]) -> str:
+    default = f"default {argument['default']}" if argument["default"] else "required"
+    head = f"  {argument['name']}: {argument['kind']}; {default}"
+    margin = " " * 6
+    return "\n".join([head, *wrap(argument["description"], 100, initial_indent=margin, subsequent_indent=margin)])
 
 
 def _record(operator: type[Op]) -> dict[str, object]:
@@ -94,15 +99,15 @@ def _arguments(operator: type[Op]) -> list[dict[str, str]]:
     """Name, kind, default (empty if required) and description of each argument."""
     from archdsl.ops.reference import descriptions
 
+    fields = operator.model_fields
     return [
         {
             "name": name,
-            "kind": kind(field.annotation),
-            "default": "" if field.is_required() else _written(field.get_default(call_default_factory=True)),
+            "kind": kind(fields[name].annotation),
+            "default": "" if fields[name].is_required() else _written(fields[name].default),
             "description": " ".join(description.split()),
         }
         for name, description in descriptions(operator).items()
-        for field in (operator.model_fields[name],)
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -15,17 +15,20 @@ if TYPE_CHECKING:
 @click.command("summary")
 @click.argument("target")
 @target_options
-@click.option("--depth", type=click.IntRange(min=0), help="Show so many levels of blocks; all if not given.")
-@click.option("--table/--tree", "as_table", default=False, help="One row per operator, or the tree of blocks.")
-@click.option("--json", "as_json", is_flag=True, help="Write every figure as JSON.")
+@click.option("--depth", type=click.IntRange(min=0), help="Show so many levels of parts; all if not given.")
+@click.option("--format", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True)
+@click.option("--json", "format", flag_value="json", help="The same as --format json.")
 def command(
-    target: str, settings: dict[str, object], shape: InputLike | None, depth: int | None, as_table: bool, as_json: bool
+    target: str,
+    settings: dict[str, object],
+    shape: InputLike | None,
+    depth: int | None,
+    format: Literal["text", "markdown", "json"],
 ) -> None:
-    """Show the parts of a network with shapes, parameters and multiply-accumulates.
+    """Count a network: shapes, parameters, MACs, memory.
 
     \b
     Example:
       archdsl summary resnet50 --input 3x320x320 --set classes=10
     """
-    network = read_network(target, settings, shape)
-    click.echo(network.summary_json() if as_json else network.summary(depth=depth, as_table=as_table))
+    click.echo(read_network(target, settings, shape).summary(depth=depth, format=format), nl=False)

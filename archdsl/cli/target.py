@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -44,9 +45,9 @@ def opened(target: str) -> TargetLike:
     """What a TARGET names, where ``-`` is standard input."""
     if target != "-":
         return target
-    from archdsl.project import text
+    from archdsl.project import MAX_BYTES, received
 
-    return text(click.get_text_stream("stdin", encoding="utf-8").read(), "<stdin>")
+    return received(sys.stdin.buffer.read(MAX_BYTES + 1), "<stdin>")
 
 
 def read_network(target: str, settings: Mapping[str, object], shape: InputLike | None) -> Network:

@@ -21,7 +21,7 @@ _HEAD = ("name", "family", "input", "output", "parameters", "MACs")
 @click.option("--names", "names_only", is_flag=True, help="Names alone, one a line; nothing is built.")
 @click.option("--json", "as_json", is_flag=True, help="Write the list as JSON.")
 def command(names_only: bool, as_json: bool) -> None:
-    """List the networks that come with the package.
+    """List the networks of the package.
 
     \b
     Example:

@@ -21,6 +21,7 @@ from archdsl.ops.base import (
     construct,
     register,
 )
+from archdsl.ops.sliding import require_float
 
 Slope = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
 
@@ -33,10 +34,11 @@ class Activation(Op):
     title: ClassVar[str] = ""
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
+        require_float(inputs[0], self.keyword)
         return inputs
 
     def caption(self) -> str:
-        return self.title or self.keyword
+        return self.title
 
 
 @register
@@ -121,7 +123,7 @@ class Prelu(Activation):
     def torch(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> TorchCode:
         slopes = () if self.shared else (inputs[0].channels,)
         start = {} if self.start == 0.25 else {"init": self.start}
-        return TorchCode("{module}({0})", module=construct("PReLU", *slopes, **start))
+        return TorchCode("{module}({0})", module=construct("nn.PReLU", *slopes, **start))
 
 
 @register
@@ -332,6 +334,7 @@ class Softmax(Activation):
     """What the shares are of: the channels, the places, or the streams of a list."""
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
+        super().infer(*inputs)
         first = inputs[0]
         if self.over == "spatial" and first.rank == 0:
             raise ShapeError(f"a vector of {first} has no places to share", kind="rank", inputs=(0,), recovery=inputs)

@@ -7,204 +7,55 @@ torch: torch code is text.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-Shape = tuple[int, ...]
+from archdsl.ops.values import (
+    ArgumentError,
+    Constructor,
+    Family,
+    Sample,
+    Shape,
+    ShapeError,
+    TensorType,
+    TorchCode,
+    Weight,
+    Window,
+    construct,
+    dims,
+    per_axis,
+)
 
-
-class Family(StrEnum):
-    """The category of an operator; it decides its colour, its shape and its place in the reference."""
-
-    CONV = "conv"
-    LINEAR = "linear"
-    NORM = "norm"
-    ACTIVATION = "activation"
-    POOL = "pool"
-    RESAMPLE = "resample"
-    ATTENTION = "attention"
-    MERGE = "merge"
-    VIEW = "view"
-    REGULARISE = "regularise"
-    IO = "io"
-
-
-@dataclass(frozen=True, slots=True)
-class TensorType:
-    """Type of a stream: its shape without the batch axis, what the elements are, and what the batch counts.
-
-    Parameters
-    ----------
-    shape
-        Channels first, then any number of spatial axes: ``(256, 56, 56)``; a vector is ``(256,)``.
-    dtype
-        ``"float"`` (of whatever precision the module has) or ``"int"``.
-    batch
-        What one element of the batch is: an image, or a region of one.
-    """
-
-    shape: Shape
-    dtype: Literal["float", "int"] = "float"
-    batch: Literal["image", "roi"] = "image"
-
-    @property
-    def channels(self) -> int:
-        return self.shape[0]
-
-    @property
-    def spatial(self) -> Shape:
-        return self.shape[1:]
-
-    @property
-    def rank(self) -> int:
-        """Number of spatial axes."""
-        return len(self.shape) - 1
-
-    @property
-    def size(self) -> int:
-        """Number of elements for one element of the batch."""
-        return math.prod(self.shape)
-
-    def with_shape(self, *shape: int) -> TensorType:
-        return TensorType(tuple(shape), self.dtype, self.batch)
-
-    def __str__(self) -> str:
-        return dims(self.shape)
-
-
-@dataclass(frozen=True, slots=True)
-class Weight:
-    """A trainable tensor, or one that is stored but not trained (a buffer)."""
-
-    shape: Shape
-    trainable: bool = True
-
-    @property
-    def size(self) -> int:
-        return math.prod(self.shape)
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """The sliding window of an operator, per spatial axis: what receptive fields and strides are made of.
-
-    ``padding`` is what is added before the first element. ``upscale`` is the factor by which the input is spread
-    before the window slides over it (transposed convolution, upsampling): ``u`` puts ``u - 1`` places between
-    neighbours, and kernel, stride, padding and dilation count such places. ``everywhere`` says that each output sees
-    the whole input (global pooling, flatten + linear). Statistics of normalisations do not count as seeing.
-    """
-
-    kernel: Shape = ()
-    stride: Shape = ()
-    padding: Shape = ()
-    dilation: Shape = ()
-    upscale: Shape = ()
-    everywhere: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Constructor:
-    """A module that ``__init__`` makes: ``nn.Conv2d(3, 64, kernel_size=7)``.
-
-    ``name`` is what stands before the parenthesis: dotted below ``nn`` (``nn.Conv2d``), or the bare name of a class of
-    a runtime file (``LinkedConv``). Positional and keyword values are plain Python values (numbers, strings, booleans,
-    None, tuples).
-    """
-
-    name: str
-    positional: tuple[Any, ...] = ()
-    keywords: tuple[tuple[str, Any], ...] = ()
-
-
-def construct(name: str, *positional: Any, **keywords: Any) -> Constructor:
-    """Shorthand for a ``Constructor``."""
-    return Constructor(name, positional, tuple(keywords.items()))
-
-
-@dataclass(frozen=True, slots=True)
-class TorchCode:
-    """How torch computes an operator, as text.
-
-    Parameters
-    ----------
-    call
-        The expression of ``forward``. ``{0}``, ``{1}`` … are the input streams, ``{inputs}`` is all of them with
-        commas between, ``{module}`` is the module (``self.conv1``), ``{training}`` is ``self.training``.
-        Names that may be used: ``torch``, ``nn``, ``F`` (torch.nn.functional), ``math``, and those of ``runtime``.
-    module
-        The module that holds the weights; None for an operator without weights or buffers.
-    inplace
-        The expression to use instead where the first input may be overwritten; None if there is no such form.
-    swapped
-        The same where the second input may be overwritten.
-    runtime
-        Names of the files in ``archdsl/backends/runtime`` (without ``.py``) whose text the generated module needs.
-    init
-        Statements that initialise the weights, with ``{module}``, after the module's own ``reset_parameters``.
-    init_complete
-        Whether ``init`` sets every weight and buffer of the module, so that ``reset_parameters`` need not run before.
-    """
-
-    call: str
-    module: Constructor | None = None
-    inplace: str | None = None
-    swapped: str | None = None
-    runtime: tuple[str, ...] = ()
-    init: tuple[str, ...] = ()
-    init_complete: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """A call of an operator with the shapes of its inputs: an example for people and a test for the machine.
-
-    ``Sample("3x3 conv 64 /2", "3x32x32")``; several input streams are several shapes.
-    """
-
-    text: str
-    inputs: tuple[str, ...]
-
-    def __init__(self, text: str, *inputs: str) -> None:
-        object.__setattr__(self, "text", text)
-        object.__setattr__(self, "inputs", inputs)
-
-
-class ShapeError(Exception):
-    """An operator cannot take these shapes.
-
-    Parameters
-    ----------
-    message
-        One sentence without a full stop, with the numbers: ``"6 channels do not divide into 4 groups"``.
-    hint
-        What to do.
-    kind
-        Which of the documented errors this is.
-    inputs
-        Which inputs are to blame (their origins are shown as second places).
-    recovery
-        The most likely output shapes, so that checking can go on behind the error; None if there is none.
-    """
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        hint: str | None = None,
-        kind: Literal["shape", "merge", "groups", "kernel", "empty", "rank", "count"] = "shape",
-        inputs: Sequence[int] = (),
-        recovery: Sequence[TensorType] | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.message, self.hint, self.kind = message, hint, kind
-        self.inputs = tuple(inputs)
-        self.recovery = None if recovery is None else tuple(recovery)
-
+# An operator's file takes all that it needs from here.
+__all__ = [
+    "ArgumentError",
+    "Constructor",
+    "Family",
+    "Flag",
+    "Natural",
+    "Op",
+    "PerAxis",
+    "PerAxisNatural",
+    "Positive",
+    "PositiveReal",
+    "Probability",
+    "Real",
+    "Sample",
+    "Shape",
+    "ShapeError",
+    "TensorType",
+    "TorchCode",
+    "Weight",
+    "Window",
+    "as_tuple",
+    "construct",
+    "dims",
+    "per_axis",
+    "register",
+    "registry",
+]
 
 _LIMIT = 2**31 - 1
 
@@ -223,24 +74,6 @@ Probability = Annotated[float, Field(strict=True, ge=0, le=1)]
 PerAxis = Positive | tuple[Positive, ...]
 PerAxisNatural = Natural | tuple[Natural, ...]
 Flag = Annotated[bool, Field(strict=True)]
-
-
-class ArgumentError(Exception):
-    """The arguments of an operator are wrong.
-
-    Parameters
-    ----------
-    field
-        The argument; empty if several do not fit together.
-    is_missing
-        Whether it has to be given but is not.
-    reason
-        What it should be.
-    """
-
-    def __init__(self, field: str, is_missing: bool, reason: str) -> None:
-        super().__init__(reason)
-        self.field, self.is_missing, self.reason = field, is_missing, reason
 
 
 class Op(BaseModel):
@@ -363,6 +196,12 @@ class Op(BaseModel):
         return False
 
 
+# Pydantic knows the class variables by now, but would evaluate their annotations again for each operator: half of the
+# time that it takes to import them all.
+for _name in Op.__class_vars__:
+    del Op.__annotations__[_name]
+
+
 def _explain(error: ValidationError) -> ArgumentError:
     """The first thing that is wrong, in a person's words."""
     details = error.errors(include_url=False, include_context=False)
@@ -390,24 +229,3 @@ def register(cls: type[Op]) -> type[Op]:
 def registry() -> dict[str, type[Op]]:
     """The operators whose modules have been imported so far; ``archdsl.ops.catalogue`` has them all."""
     return dict(_REGISTRY)
-
-
-def dims(values: Sequence[int]) -> str:
-    """``(3, 5)`` as people write it: ``3x5``."""
-    return "x".join(map(str, values))
-
-
-def per_axis(value: int | tuple[int, ...], rank: int, what: str) -> Shape:
-    """``value`` for each of ``rank`` spatial axes.
-
-    Raises
-    ------
-    ShapeError
-        ``value`` has another number of axes.
-    """
-    if isinstance(value, int):
-        return (value,) * rank
-    if len(value) != rank:
-        message = f"{what} {dims(value)} has {len(value)} axes but the stream has {rank} spatial axes"
-        raise ShapeError(message, hint=f"give one number for each of the {rank} axes", kind="rank", inputs=(0,))
-    return value

@@ -322,8 +322,8 @@ class DepthwiseConv(Convolution):
 class WeightNormConv(Convolution):
     """Convolve with weights split into length and direction: ``w[o] = g[o] * v[o] / |v[o]|``.
 
-    Shape and cost as of ``conv``; ``g`` has one number for each output channel. ``init`` fills ``v``, and ``g`` begins
-    as its length, so that the first weights are those of a plain convolution.
+    Shape: as of ``conv``, and so is the cost; ``g`` has one number for each output channel. ``init`` fills ``v``, and
+    ``g`` begins as its length, so that the first weights are those of a plain convolution.
 
     References: T. Salimans, D. Kingma, "Weight normalization: a simple reparameterization to accelerate training of
     deep neural networks", arXiv:1602.07868.

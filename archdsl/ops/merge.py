@@ -63,7 +63,7 @@ class Merge(Op):
         if one.dtype != two.dtype:
             return "one stream holds numbers, the other indices: embed the indices first"
         if one.rank != two.rank:
-            return "give both the same number of axes: flatten the one, or pool the other later"
+            return "give both the same axes: flatten the one, or reshape the other"
         if one.spatial == two.spatial:
             return "give both the same channels, with a 1x1 conv for example"
         if one.channels == two.channels:
@@ -140,7 +140,7 @@ class Broadcast(Merge):
         if not _same_kind(first, second):
             return False
         channels = 1 in (first.channels, second.channels) or first.channels == second.channels
-        return channels and (_is_pooled(first) or _is_pooled(second) or first.spatial == second.spatial)
+        return channels and (first.spatial == second.spatial or _stretches(first, second) or _stretches(second, first))
 
     def merged(self, inputs: Sequence[TensorType]) -> TensorType:
         channels = max(stream.channels for stream in inputs)
@@ -148,9 +148,9 @@ class Broadcast(Merge):
         return inputs[0].with_shape(channels, *spatial)
 
 
-def _is_pooled(stream: TensorType) -> bool:
-    """Whether the stream has one value per channel, so that it may be stretched over the places."""
-    return all(size == 1 for size in stream.spatial)
+def _stretches(gate: TensorType, stream: TensorType) -> bool:
+    """Whether ``gate`` has one value per channel, as a vector or with axes of 1, to stretch over the places."""
+    return gate.rank in (0, stream.rank) and all(size == 1 for size in gate.spatial)
 
 
 def _operands(inputs: Sequence[TensorType], output: TensorType) -> list[str]:

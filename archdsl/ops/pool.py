@@ -93,13 +93,10 @@ class SlidingPool(Op):
     def call(self, function: str, stream: TensorType, *, outside: str = "", options: Sequence[str] = ()) -> TorchCode:
         """Call of a pooling function of torch; ``outside`` is what ``F.pad`` fills with."""
         window = self.slide(stream)
-        source, ceil = "{0}", self.ceil and self.pad != "tf_same"
-        if not window.symmetric and self.rounds_up(window):
-            ceil = True
-        elif not window.symmetric:
-            source = f"F.pad({{0}}, {window.functional_padding}{outside})"
-            nothing = (0,) * stream.rank
-            window = replace(window, size=window.padded, before=nothing, after=nothing)
+        source, ceil = "{0}", self.ceil or not window.symmetric
+        if self._pads_apart(window):
+            source, ceil = f"F.pad({{0}}, {self._tight(window).functional_padding}{outside})", False
+            window = replace(window, before=(0,) * stream.rank)
         arguments = [source, str(uniform(window.kernel))]
         if window.stride != window.kernel:
             arguments.append(f"stride={uniform(window.stride)}")
@@ -110,6 +107,18 @@ class SlidingPool(Op):
         if ceil:
             arguments.append("ceil_mode=True")
         return TorchCode(f"F.{function}{stream.rank}d({', '.join([*arguments, *options])})")
+
+    def _pads_apart(self, window: Slide) -> bool:
+        """Whether the padding is more than the pooling functions can do: uneven, or above half of the kernel."""
+        if any(2 * pad > kernel for pad, kernel in zip(window.before, window.kernel, strict=True)):
+            return True
+        return not (window.symmetric or self.rounds_up(window))
+
+    def _tight(self, window: Slide) -> Slide:
+        """The same windows with just the padding behind that the last of them reaches."""
+        axes = zip(self._counts(window), window.stride, window.reach, window.size, window.before, strict=True)
+        after = (max((count - 1) * stride + reach - size - pad, 0) for count, stride, reach, size, pad in axes)
+        return replace(window, after=tuple(after))
 
     def rounds_up(self, window: Slide) -> bool:
         """Whether rounding up does for the one place more of padding behind than in front.
@@ -155,6 +164,7 @@ class MaxPool(SlidingPool):
         Sample("3x3 maxpool /2 pad=tf_same", "8x14x15"),
         Sample("2x2 maxpool /1 pad=tf_same", "8x14x14"),
         Sample("3x3 maxpool /1 dilation=2", "8x16x16"),
+        Sample("3x3 maxpool /2 dilation=2 pad=2 ceil=true", "8x16x17"),
         Sample("3x2 maxpool stride=[1, 2] pad=[1, 0]", "8x16x16"),
         Sample("maxpool kernel=3 /2", "8x15"),
         Sample("2x2x2 maxpool", "4x6x7x8"),
@@ -238,8 +248,8 @@ class GlobalPool(Op):
         return Window(everywhere=True)
 
     def reduced(self, function: str, stream: TensorType) -> TorchCode:
-        # A reduction is what torch itself makes of an adaptive average pool of size 1. For the maximum it is much
-        # faster than the adaptive pool, which walks each plane in one thread and keeps an index per channel.
+        # What torch itself makes of an adaptive average pool of size 1. The adaptive maximum keeps an index per channel
+        # and takes several times as long as the reduction.
         axes = ", ".join(str(axis) for axis in range(2, stream.rank + 2))
         return TorchCode(f"{{0}}.{function}(({axes}{',' if stream.rank == 1 else ''}), keepdim=True)")
 
@@ -332,7 +342,7 @@ class AdaptiveAvgPool(AdaptivePool):
     samples = (
         Sample("adaptive_avgpool 7", "512x14x14"),
         Sample("adaptive_avgpool 3", "16x10"),
-        Sample("adaptive_avgpool [1, 4]", "16x9x9"),
+        Sample("adaptive_avgpool([1, 4])", "16x9x9"),
         Sample("adaptive_avgpool 2", "4x5x6x7"),
     )
 
@@ -355,7 +365,7 @@ class AdaptiveMaxPool(AdaptivePool):
     samples = (
         Sample("adaptive_maxpool 7", "512x14x14"),
         Sample("adaptive_maxpool 3", "16x10"),
-        Sample("adaptive_maxpool [1, 4]", "16x9x9"),
+        Sample("adaptive_maxpool([1, 4])", "16x9x9"),
         Sample("adaptive_maxpool 2", "4x5x6x7"),
     )
 

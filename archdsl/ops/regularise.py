@@ -18,6 +18,7 @@ from archdsl.ops.base import (
     TorchCode,
     register,
 )
+from archdsl.ops.sliding import require_float
 
 
 @register
@@ -48,6 +49,7 @@ class Dropout(Op):
     """Zero whole channels instead of single elements."""
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
+        require_float(inputs[0], self.keyword)
         if self.channelwise and inputs[0].rank not in (1, 2, 3):
             raise ShapeError(
                 f"channelwise dropout takes 1 to 3 spatial axes, and a stream of {inputs[0]} has {inputs[0].rank}",
@@ -103,6 +105,7 @@ class DropPath(Op):
     """What each draw is for: every sample on its own, or the whole batch."""
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
+        require_float(inputs[0], self.keyword)
         return inputs
 
     def torch(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> TorchCode:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal, Self
+from fractions import Fraction
+from typing import Annotated, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from archdsl.ops.base import (
     Family,
@@ -14,7 +15,6 @@ from archdsl.ops.base import (
     Op,
     PerAxis,
     Positive,
-    PositiveReal,
     Sample,
     Shape,
     ShapeError,
@@ -26,6 +26,8 @@ from archdsl.ops.base import (
     register,
 )
 from archdsl.ops.sliding import extent, require_spatial, uniform
+
+Scale = Annotated[float, Field(strict=True, gt=0, le=2**20)]
 
 
 @register
@@ -46,15 +48,15 @@ class Upsample(Op):
         Sample("upsample 2 mode=bilinear", "64x14x14"),
         Sample("upsample 2 mode=bilinear align_corners=true", "8x7x5"),
         Sample("upsample 1.5", "8x7x5"),
-        Sample("upsample [2, 3]", "8x7x5"),
+        Sample("upsample([2, 3])", "8x7x5"),
         Sample("upsample size=[33, 40] mode=bicubic", "8x7x5"),
         Sample("upsample 2 mode=bilinear", "8x12"),
-        Sample("upsample 2 mode=bilinear", "4x3x4x5"),
+        Sample("upsample 2 mode=bilinear", "4x4x5x6"),
         Sample("upsample like=y", "8x7x7", "3x28x30"),
         Sample("upsample like=y mode=bilinear", "8x7x7", "3x28x30"),
     )
 
-    factor: PerAxis | PositiveReal | None = None
+    factor: PerAxis | Scale | None = None
     """How much finer the result is; one number for all spatial axes, or whole ones for each."""
     size: PerAxis | None = None
     """Size of the result; one number for all spatial axes, or one for each."""
@@ -115,14 +117,29 @@ class Upsample(Op):
         return model.spatial
 
     def window(self, *inputs: TensorType) -> Window | None:
-        """As a transposed convolution that does the same: the kernel counts places of the output."""
-        sizes = self._sizes(inputs)
-        factors = tuple(max(-(-new // old), 1) for new, old in zip(sizes, inputs[0].spatial, strict=True))
-        reach = {"nearest": 1, "bilinear": 2, "bicubic": 4}[self.mode]
-        kernel = tuple(reach * factor - (factor % 2 if reach > 1 else 0) for factor in factors)
-        ones = (1,) * len(factors)
-        padding = tuple((size - factor) // 2 for size, factor in zip(kernel, factors, strict=True))
-        return Window(kernel=kernel, stride=ones, padding=padding, dilation=ones, upscale=factors)
+        """Outputs are ``stride / upscale`` of an input place apart, and each sees the places around it."""
+        old, new = inputs[0].spatial, self._sizes(inputs)
+        steps = [self._step(axis, *sizes) for axis, sizes in enumerate(zip(old, new, strict=True))]
+        stride, spread = tuple(step.numerator for step in steps), tuple(step.denominator for step in steps)
+        ones = (1,) * len(steps)
+        if self.mode == "nearest":
+            return Window(spread, stride, tuple(u - 1 for u in spread), ones, spread)
+        reach = {"bilinear": 1, "bicubic": 2}[self.mode]
+        first = [0 if self.align_corners else (s - u) // 2 for s, u in zip(stride, spread, strict=True)]
+        kernel = tuple(2 * reach * u for u in spread)
+        padding = tuple(reach * u - 1 - place for u, place in zip(spread, first, strict=True))
+        return Window(kernel, stride, padding, ones, spread)
+
+    def _step(self, axis: int, old: int, new: int) -> Fraction:
+        """Distance between neighbours of the output along an axis, in places of the input."""
+        if old == 1:
+            return Fraction(1, new)
+        if self.align_corners:
+            return Fraction(old - 1, max(new - 1, 1))
+        if self.factor is None:
+            return Fraction(old, new)
+        factor = self.factor[axis] if isinstance(self.factor, tuple) else self.factor
+        return 1 / Fraction(factor).limit_denominator(1024)
 
     def torch(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> TorchCode:
         linear = {1: "linear", 2: "bilinear", 3: "trilinear"}[inputs[0].rank]
@@ -196,7 +213,7 @@ class PixelShuffle(Rearrangement):
     def window(self, *inputs: TensorType) -> Window | None:
         """As a transposed convolution whose stride is its kernel."""
         pair = (self.factor,) * 2
-        return Window(kernel=pair, stride=(1, 1), padding=(0, 0), dilation=(1, 1), upscale=pair)
+        return Window(kernel=pair, stride=(1, 1), padding=(self.factor - 1,) * 2, dilation=(1, 1), upscale=pair)
 
     def torch(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> TorchCode:
         return TorchCode(f"F.pixel_shuffle({{0}}, {self.factor})")

@@ -163,7 +163,8 @@ def require_float(x: TensorType, what: str) -> None:
         It does not hold floating point numbers.
     """
     if x.dtype != "float":
-        raise ShapeError(f"{what} takes floating point numbers, but the stream holds integers", inputs=(0,))
+        message = f"{what} takes floating point numbers, but the stream holds integers"
+        raise ShapeError(message, hint="integers can be cut and rearranged, not computed with", inputs=(0,))
 
 
 def uniform(values: Shape) -> int | Shape:

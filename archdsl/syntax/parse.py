@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
-import re
+import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from hashlib import sha256
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from archdsl.codes import TOO_DEEP
 from archdsl.diagnostic import Diagnostic
 from archdsl.source import Source, Span
 from archdsl.syntax import tree
 from archdsl.syntax.build import build
+from archdsl.syntax.mistakes import Failure, Word, explain
+from archdsl.syntax.scan import MAX_BRACKETS, blank_end, statement_end, too_deep, trivia
 
 if TYPE_CHECKING:
     from lark import Lark, Token
+    from lark import Tree as Branch
+    from lark.exceptions import UnexpectedInput
+    from lark.parsers.lalr_interactive_parser import InteractiveParser
+    from lark.parsers.lalr_parser_state import ParserState
 
-_COMMENT = re.compile(r'"(?:[^"\\\n]|\\.)*"?|(#[^\n]*)')
-_GOES_ON = frozenset(
-    "_ARROW BAR COMMA LPAR LSQB LBRACE EQUAL BINDING COLON PLUS MINUS STAR SLASH SLASHES PERCENT POWER COMPARISON RANGE DOT"
-    " AND OR NOT _ELSE _WHERE".split()
+MAX_DIAGNOSTICS = 50
+"""How many mistakes of one file are explained."""
+
+_OPENERS = frozenset({"LPAR", "LSQB", "LBRACE"})
+_CLOSERS = frozenset({"RPAR", "RSQB", "RBRACE"})
+_OPEN_ENDS = frozenset(
+    "ARROW BAR COMMA LPAR LSQB LBRACE EQUAL BINDING COLON DOT RANGE PLUS MINUS STAR SLASH SLASHES PERCENT POWER"
+    " COMPARISON AND OR NOT _ELSE _WHERE".split()
 )
+"""The tokens after which a line goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +48,136 @@ class Parsed:
 
 
 def parse(source: Source) -> Parsed:
-    """Read a text; every statement that does not parse is a diagnostic and a ``Broken`` node."""
-    statements, diagnostics = build(source, _lark().parse(source.text))  # type: ignore[arg-type]
-    return Parsed(tree.File(statements, _comments(source), source), tuple(diagnostics))
+    """Read a text; a statement that does not parse is a diagnostic and a ``Broken`` node. Never raises.
+
+    Examples
+    --------
+    >>> parse(Source("net.arch", "input 3x32x32; relu")).file.statements[1].pipeline.elements[0].name
+    'relu'
+    """
+    scanned = trivia(source.text)
+    comments = tuple(_comment(source, start, end) for start, end in scanned.comments)
+    if scanned.is_suspect and (place := too_deep(source.text)) is not None:
+        return Parsed(tree.File((), comments, source), (_nests_too_deep(source, place),))
+    run = _Run(source)
+    statements, unfit = build(source, run.parse())
+    diagnostics = sorted(run.diagnostics + unfit, key=lambda diagnostic: diagnostic.span.start)
+    return Parsed(tree.File(statements, comments, source), tuple(diagnostics[:MAX_DIAGNOSTICS]))
 
 
-def _comments(source: Source) -> tuple[tree.Comment, ...]:
-    comments = []
-    text = source.text
-    for match in _COMMENT.finditer(text):
-        if match.group(1) is None:
-            continue
-        start = match.start()
-        own_line = not text[text.rfind("\n", 0, start) + 1 : start].strip()
-        comments.append(tree.Comment(match.group(1), own_line, Span(source, start, match.end())))
-    return tuple(comments)
+def _comment(source: Source, start: int, end: int) -> tree.Comment:
+    line_start = source.text.rfind("\n", 0, start) + 1
+    own_line = not source.text[line_start:start].strip()
+    return tree.Comment(source.text[start:end], own_line, Span(source, start, end))
+
+
+def _nests_too_deep(source: Source, place: int) -> Diagnostic:
+    message = f"brackets nest more than {MAX_BRACKETS} deep here"
+    return Diagnostic(TOO_DEEP, message, Span(source, place, place + 1), hint="give the inner parts names of their own")
+
+
+class _Run:
+    """One parse, which drops each statement that has a mistake and goes on after it."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.diagnostics: list[Diagnostic] = []
+        self.end = len(source.text)
+
+    def parse(self) -> Branch[Token]:
+        from lark.exceptions import UnexpectedInput
+
+        parser = load_grammar().parse_interactive(self.source.text)
+        ended = False
+        while True:
+            try:
+                return parser.resume_parse()  # type: ignore[no-any-return]
+            except UnexpectedInput as error:
+                parser, place = error.interactive_parser, self._place(error)  # type: ignore[attr-defined]
+            if len(self.diagnostics) < MAX_DIAGNOSTICS and not ended:
+                self.diagnostics.append(self._explain(parser, place))
+            ended = place == self.end
+            if ended:
+                self._close(parser)
+            else:
+                self._skip(parser, place)
+
+    def _place(self, error: UnexpectedInput) -> int:
+        token: Token | None = getattr(error, "token", None)
+        if token is None:
+            return error.pos_in_stream  # type: ignore[return-value]
+        return self.end if token.type == "$END" else token.start_pos  # type: ignore[return-value]
+
+    def _explain(self, parser: InteractiveParser, place: int) -> Diagnostic:
+        state = parser.parser_state
+        brackets = _open_brackets(state)
+        opener = Word(brackets[-1].value, brackets[-1].start_pos or 0) if brackets else None
+        start = self._statement_start(state.value_stack[: _restart(state)])
+        return explain(Failure(self.source, start, place, frozenset(parser.accepts()), opener))
+
+    def _skip(self, parser: InteractiveParser, place: int) -> None:
+        """Put ``BROKEN`` in place of the statement that has the mistake, and set the lexer behind it."""
+        start = self._unwind(parser)
+        in_block = bool(_open_brackets(parser.parser_state))
+        end = statement_end(self.source.text, start, place, in_block=in_block)
+        if end <= start:  # the grammar separates statements as the scan does, but a parser never hangs
+            end = start + 1
+        parser.feed_token(self._token("BROKEN", start, end))
+        parser.lexer_thread.state.line_ctr.char_pos = end
+
+    def _close(self, parser: InteractiveParser) -> None:
+        """The text is over: close every open block, and drop statements that do not end."""
+        from lark.exceptions import UnexpectedToken
+
+        while any(token.type == "LBRACE" for token in _open_brackets(parser.parser_state)):
+            try:
+                parser.feed_token(self._token("RBRACE", self.end, self.end))
+            except UnexpectedToken:
+                parser.feed_token(self._token("BROKEN", self._unwind(parser), self.end))
+        if "$END" not in parser.accepts():
+            parser.feed_token(self._token("BROKEN", self._unwind(parser), self.end))
+
+    def _unwind(self, parser: InteractiveParser) -> int:
+        """Take the broken statement off the stacks; where it began."""
+        state = parser.parser_state
+        restart = _restart(state)
+        del state.state_stack[restart + 1 :]
+        del state.value_stack[restart:]
+        return self._statement_start(state.value_stack)
+
+    def _statement_start(self, before: list[Any]) -> int:
+        """Where the statement begins that follows an opener, a separator, or nothing."""
+        if not before:
+            return blank_end(self.source.text, 0)
+        last = before[-1]
+        return blank_end(self.source.text, last.end_pos if isinstance(last, str) else last.meta.end_pos)
+
+    def _token(self, kind: str, start: int, end: int) -> Token:
+        from lark import Token
+
+        text = self.source.text[start:end].rstrip()
+        return Token(kind, text, start_pos=start, end_pos=start + len(text))
+
+
+def _open_brackets(state: ParserState[Any]) -> list[Token]:
+    """The brackets that are open, outermost first; a closer at the very end is not reduced yet."""
+    brackets: list[Token] = []
+    for value in state.value_stack:
+        kind = getattr(value, "type", None)
+        if kind in _OPENERS:
+            brackets.append(value)
+        elif kind in _CLOSERS:
+            brackets.pop()
+    return brackets
+
+
+def _restart(state: ParserState[Any]) -> int:
+    """How many values lie on the stack below the innermost statement that has begun."""
+    states = state.parse_conf.states
+    return next(depth for depth in reversed(range(len(state.state_stack))) if "BROKEN" in states[state.state_stack[depth]])
+
+
+# Loading the grammar -------------------------------------------------------------------------------------------------
 
 
 class _Separators:
@@ -58,17 +188,31 @@ class _Separators:
     def process(self, stream: Iterator[Token]) -> Iterator[Token]:
         last = ""
         for token in stream:
-            if token.type == "_NEWLINE" and last in _GOES_ON or token.type == "_SEMICOLON" and last == "LBRACE":
+            if (token.type == "_NEWLINE" and last in _OPEN_ENDS) or (token.type == "_SEMICOLON" and last == "LBRACE"):
                 continue
             last = token.type
             yield token
 
 
 @cache
-def _lark() -> Lark:
+def load_grammar() -> Lark:
+    """The parser of the language, built or loaded when first needed."""
     from lark import Lark
 
     grammar = files("archdsl.syntax").joinpath("arch.lark").read_text("utf-8")
-    return Lark(
-        grammar, parser="lalr", postlex=_Separators(), propagate_positions=True, maybe_placeholders=False,  # type: ignore[arg-type]
-    )
+    options = {"parser": "lalr", "postlex": _Separators(), "propagate_positions": True, "maybe_placeholders": False}
+    path = _cache_path(grammar)
+    return Lark(grammar, cache=str(path) if path else False, **options)
+
+
+def _cache_path(grammar: str) -> Path | None:
+    """Where the built parser is kept; None if there is no place to write. Lark itself passes over a broken cache."""
+    from lark import __version__
+
+    key = sha256(f"{grammar}\0{__version__}\0{sys.version}".encode()).hexdigest()[:16]
+    try:
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "archdsl"
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError):
+        return None
+    return folder / f"grammar-{key}.pickle"

@@ -15,6 +15,8 @@ from archdsl.ops.base import Family
 
 #: Families that decorate another operator: a block stays what it is with or without them.
 LIGHT = frozenset({Family.ACTIVATION, Family.NORM, Family.REGULARISE})
+#: What may stand beside a structural definition that fills its caller.
+_TRAILING = LIGHT | {Family.MERGE}
 #: Families that a chain is named after.
 MAIN = frozenset({Family.CONV, Family.LINEAR, Family.MERGE, Family.POOL, Family.RESAMPLE})
 
@@ -56,11 +58,11 @@ class Block:
 class Repeat:
     """Equal neighbours, drawn once: each copy is as many items as the period of the repetition.
 
-    ``parallel`` tells branches that run side by side from copies that run one after the other.
+    ``is_parallel`` tells branches that run side by side from copies that run one after the other.
     """
 
     copies: tuple[tuple[Item, ...], ...]
-    parallel: bool
+    is_parallel: bool
 
     @property
     def first(self) -> int:
@@ -120,7 +122,8 @@ class _Builder:
         while scope.parent is not None and len(content) == 1 and isinstance(content[0], Scope):
             if _is_branch(content[0]):
                 break
-            call, content = content[0], self._content(content[0])
+            call = content[0] if call.kind == "step" else call
+            content = self._content(content[0])
         items: list[Item] = []
         run: list[Node] = []
         for part in content:
@@ -154,7 +157,7 @@ class _Builder:
             return True
         if scope.kind == "step":
             return around.kind != "network"
-        fills = siblings == 1 and all(node.op.family in LIGHT for node in self._direct[around.id])
+        fills = siblings == 1 and all(node.op.family in _TRAILING for node in self._direct[around.id])
         return scope.kind == "structure" and around.parent is not None and fills and bool(self._direct[around.id])
 
     def _leaves(self, run: list[Node]) -> list[Item]:

@@ -22,6 +22,10 @@ FRAME_LINE = 11.0
 
 #: Widest line of a box; longer ones are cut short.
 MAX_LINE = 190.0
+MAX_DETAIL = 150.0
+MAX_HEADING = 158.0
+#: Less room than this is not worth the beginning of a call.
+MIN_CAPTION = 30.0
 #: Boxes come in a few widths, so that columns look even.
 _WIDTHS = (72.0, 96.0, 120.0, 144.0, 172.0, 210.0)
 _SLANTED = frozenset({Family.POOL, Family.RESAMPLE, Family.VIEW})
@@ -44,7 +48,7 @@ def box_title(box: Box) -> str:
 
 
 def box_details(box: Box) -> tuple[str, ...]:
-    return tuple(shorten(detail, DETAIL_SIZE, MAX_LINE) for detail in box.details)
+    return tuple(shorten(detail, DETAIL_SIZE, MAX_DETAIL) for detail in box.details)
 
 
 def band_width(text: str) -> float:
@@ -64,8 +68,9 @@ def badge_width(count: int) -> float:
 
 def frame_heading(frame: Frame) -> tuple[str, str]:
     """The bold and the plain part of a frame's first line, cut to fit."""
-    name = shorten(frame.name, FRAME_NAME_SIZE, MAX_LINE, bold=True)
-    return name, shorten(frame.caption, FRAME_NAME_SIZE, MAX_LINE - 40)
+    name = shorten(frame.name, FRAME_NAME_SIZE, MAX_HEADING - badge_width(frame.count), bold=True)
+    room = MAX_HEADING - badge_width(frame.count) - text_width(name, FRAME_NAME_SIZE, bold=True)
+    return name, shorten(frame.caption, FRAME_NAME_SIZE, room) if frame.caption and room > MIN_CAPTION else ""
 
 
 def frame_label_size(frame: Frame) -> tuple[float, float]:

@@ -9,8 +9,9 @@ from typing import Literal
 from archdsl.ops.base import Family
 
 #: ``flow``: the ordinary stream; ``identity``: a skip that leaves out operators; ``projection``: a skip with one
-#: operator on it; ``tied``: no stream, both ends have the same weights.
-LinkKind = Literal["flow", "identity", "projection", "tied"]
+#: convolution on it; ``reference``: a stream of which only the size counts; ``tied``: no stream, both ends have the same
+#: weights.
+LinkKind = Literal["flow", "identity", "projection", "reference", "tied"]
 #: A family for operators; a folded-up ``block`` or ``exit``; the pill of an ``output``.
 BoxKind = Literal["operator", "block", "exit", "output"]
 
@@ -33,6 +34,8 @@ class Box:
         Name within the figure, safe in every format.
     path
         Path in the network: of the operator that names the box, of the block, or the name of the output.
+    keyword
+        The operator that names the box; empty for others than operators.
     title, details
         First line, and the smaller lines below.
     before, after
@@ -47,12 +50,15 @@ class Box:
         Size in points, without the bands' share of a neighbour.
     nodes
         The graph's nodes that it stands for, all copies.
+    places
+        Number of places of its output: height times width, and so on; 0 if it has none.
     """
 
     key: str
     path: str
     kind: BoxKind
     family: Family
+    keyword: str
     title: str
     details: tuple[str, ...]
     before: tuple[Band, ...]
@@ -63,6 +69,7 @@ class Box:
     width: float
     height: float
     nodes: tuple[int, ...]
+    places: int = 0
 
 
 @dataclass(frozen=True, slots=True)

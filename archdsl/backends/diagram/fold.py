@@ -159,7 +159,7 @@ class _Folder:
         channels: list[int] = []
         rows: list[Hashable] = []
         for node in self.graph.nodes[start:stop]:
-            wires = []
+            wires: list[Hashable] = []
             for port in node.inputs:
                 inside = port.node >= start
                 wires.append((port.node - start, port.index) if inside else (-1, ports.setdefault(port, len(ports))))

@@ -13,32 +13,38 @@ from archdsl.ops.base import Family
 def classify(boxes: Sequence[Box], links: Sequence[Link]) -> list[Link]:
     """Links with the skips told from the rest.
 
-    A link into a merge is an identity skip if another way leads to the merge from where it starts. A box that does
-    nothing but lie between a fork and a merge is a projection if the other way is longer.
+    A link into a merge is an identity skip if another way leads to the merge from where it starts. A box that
+    is a convolution without activation between a fork and a sum is a projection if the other way is longer.
     """
     order = {box.key: place for place, box in enumerate(boxes)}
     tails: defaultdict[str, list[str]] = defaultdict(list)
     heads: defaultdict[str, list[str]] = defaultdict(list)
     for link in links:
-        tails[link.head].append(link.tail)
-        heads[link.tail].append(link.head)
+        if link.kind == "flow":
+            tails[link.head].append(link.tail)
+            heads[link.tail].append(link.head)
     merges = {box.key for box in boxes if _is_merge(box)}
+    sums = {box.key for box in boxes if box.keyword == "add"}
+    convolutions = {box.key for box in boxes if box.family is Family.CONV and not _is_activated(box)}
     identity = {
         (link.tail, link.head)
         for link in links
-        if link.head in merges and len(heads[link.tail]) > 1 and _is_bypassed(link, tails, order)
+        if link.kind == "flow" and link.head in merges and len(heads[link.tail]) > 1 and _is_bypassed(link, tails, order)
     }
     projections = {
         key
         for key in order
         if len(tails[key]) == len(heads[key]) == 1
-        and (heads[key][0] in merges)
+        and heads[key][0] in sums
+        and key in convolutions
         and _is_projection(key, tails, heads, order, identity)
     }
     return [_classified(link, identity, projections) for link in links]
 
 
 def _classified(link: Link, identity: set[tuple[str, str]], projections: set[str]) -> Link:
+    if link.kind != "flow":
+        return link
     if (link.tail, link.head) in identity:
         return replace(link, kind="identity")
     return replace(link, kind="projection") if projections & {link.tail, link.head} else link
@@ -46,6 +52,10 @@ def _classified(link: Link, identity: set[tuple[str, str]], projections: set[str
 
 def _is_merge(box: Box) -> bool:
     return box.kind == "operator" and box.family is Family.MERGE
+
+
+def _is_activated(box: Box) -> bool:
+    return any(band.family is Family.ACTIVATION for band in box.after)
 
 
 def _is_bypassed(link: Link, tails: dict[str, list[str]], order: dict[str, int]) -> bool:

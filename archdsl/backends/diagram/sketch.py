@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from math import prod
 from typing import Literal
 
 from archdsl.analysis.cost import CostTable
 from archdsl.backends.diagram.blocks import Block, Item, Leaf, Repeat, build_blocks, nodes_of
 from archdsl.backends.diagram.boxes import box_size
-from archdsl.backends.diagram.figure import Band, Box, Figure, Frame, Link, Member, keys_of
+from archdsl.backends.diagram.figure import Band, Box, Figure, Frame, Link, LinkKind, Member
 from archdsl.backends.diagram.fold import fold, representatives
 from archdsl.backends.diagram.labels import (
     common_caption,
@@ -109,82 +111,83 @@ class _Sketch:
 
     # Members
 
-    def _members(self, items: Sequence[Item], around: Block) -> Iterator[Member]:
+    def _members(self, items: Sequence[Item], around: Block, totals: str = "") -> Iterator[Member]:
         """Boxes and frames for the items of an open block, and its outputs behind those that they come from."""
         waiting = list(self._outputs[around.scope.id])
         for item in items:
-            yield self._member(item, _ONCE)
+            yield self._member(item, _ONCE, totals)
             for output in [output for output in waiting if self._drawn(output.port.node) in self._owner]:
                 waiting.remove(output)
                 yield self._output(output)
 
-    def _member(self, item: Item, copies: _Copies) -> Member:
+    def _member(self, item: Item, copies: _Copies, around: str) -> Member:
+        """What stands for an item in a frame with the given totals, which are not said twice."""
         if isinstance(item, Leaf):
             return self._leaf(item, copies)
         if isinstance(item, Repeat):
-            return self._repeat(item)
+            return self._repeat(item, around)
         if item.scope.id in self._open:
-            return self._frame(item, copies)
+            return self._frame(item, copies, around)
         return self._closed(item, copies)
 
-    def _repeat(self, repeat: Repeat) -> Member:
-        last = repeat.copies[-1][-1]
-        name = last.scope.name if isinstance(last, Block) else _tail(self._graph.nodes[last.last].path)
-        copies = _Copies(len(repeat.copies), repeat.is_parallel, name)
+    def _repeat(self, repeat: Repeat, around: str) -> Member:
+        blocks = [[item.scope.name for item in copy if isinstance(item, Block)] for copy in repeat.copies]
+        paths = [[self._graph.nodes[item.first].path] for copy in repeat.copies for item in copy]
+        names = blocks if len(blocks[0]) == 1 else [[_tail(path) for path in row] for row in paths]
+        copies = _Copies(len(repeat.copies), repeat.is_parallel, names[-1][-1])
         if len(repeat.copies[0]) == 1:
-            return self._member(repeat.copies[0][0], copies)
-        members = tuple(self._member(child, _ONCE) for child in drawn(repeat))
-        first = self._graph.nodes[repeat.first].path
+            return self._member(repeat.copies[0][0], copies, around)
         nodes = self._all_copies(nodes_of(repeat))
-        names = range_text(_tail(first), name)
-        note = " · ".join(part for part in (names, self._totals(nodes)) if part)
+        totals = self._totals(nodes)
         return Frame(
             key=f"r{repeat.first}",
-            path=f"{first}.repeat",
+            path=f"{paths[0][0]}.repeat",
             kind="repeat",
-            name="repeated",
+            name=range_text(names[0][0], names[-1][-1]),
             caption="side by side" if repeat.is_parallel else "",
-            note=note,
+            note=totals if totals != around else "",
             count=copies.count,
             is_parallel=repeat.is_parallel,
-            spoken=sentence(f"{copies.count} copies of {len(members)} steps", spoken(note)),
-            members=members,
+            spoken=sentence(f"{copies.count} copies of {len(repeat.copies[0])} steps", spoken(totals)),
+            members=tuple(self._member(child, _ONCE, totals) for child in drawn(repeat)),
             nodes=nodes,
         )
 
-    def _frame(self, block: Block, copies: _Copies) -> Frame:
+    def _frame(self, block: Block, copies: _Copies, around: str) -> Frame:
         nodes = self._all_copies(nodes_of(block))
-        name, caption = _titles(block)
-        names = range_text(block.scope.name, copies.last) if copies.count > 1 else ""
-        note = " · ".join(part for part in (names, self._totals(nodes)) if part)
+        name, caption = _titles(block, copies.last)
+        totals = self._totals(nodes)
         return Frame(
             key=f"s{block.scope.id}",
             path=self._path(block),
             kind=block.scope.kind,
             name=name,
             caption=caption,
-            note=note,
+            note=totals if totals != around else "",
             count=copies.count,
             is_parallel=copies.is_parallel,
-            spoken=sentence(f"block {name}", caption, _times(copies), spoken(note)),
-            members=tuple(self._members(drawn(block), block)),
+            spoken=sentence(f"block {name}", caption, _times(copies), spoken(totals)),
+            members=tuple(self._members(drawn(block), block, totals)),
             nodes=nodes,
         )
 
     def _closed(self, block: Block, copies: _Copies) -> Box:
         nodes = self._all_copies(nodes_of(block))
-        name, caption = _titles(block)
+        name, caption = _titles(block, copies.last)
         result = self._result(block)
         shape = self._shape_of(result)
-        details = (caption, shape, self._totals(nodes))
+        terms = "".join(_terms(output) for output in self._outputs[block.scope.id])
+        details = (caption, "" if self._shapes == "none" else shape, self._totals(nodes), terms)
         is_exit = block.scope.kind == "exit"
         return self._add(
-            list(nodes_of(block)),
+            nodes_of(block),
+            result,
             Box(
                 key=f"s{block.scope.id}",
                 path=self._path(block),
                 kind="exit" if is_exit else "block",
                 family=Family.IO if is_exit else Family.VIEW,
+                keyword="",
                 title=name,
                 details=tuple(detail for detail in details if detail),
                 before=(),
@@ -208,11 +211,13 @@ class _Sketch:
         first = ", ".join(band.text for band in bands[:place]) + " first" if place else ""
         return self._add(
             leaf.nodes,
+            leaf.last,
             Box(
                 key=f"n{leaf.first}",
                 path=main.path,
                 kind="operator",
                 family=main.op.family,
+                keyword=main.op.keyword,
                 title=_tail(main.path) if main.op.keyword == "input" and main.path != "input" else title,
                 details=(shape,) if self._states_shape(main) else (),
                 before=tuple(bands[:place]),
@@ -229,35 +234,31 @@ class _Sketch:
     def _output(self, output: Output) -> Box:
         shape = str(self._graph.type_of(output.port))
         role = {"exit": "exit", "output": "output"}[output.kind]
-        terms = [
-            f"weight {output.weight:g}" if output.weight != 1 else "",
-            f"entropy < {output.entropy:g}" if output.entropy is not None else "",
-            "training only" if output.only == "train" else "",
-        ]
-        terms = [term for term in terms if term]
+        terms = _terms(output)
         box = Box(
             key=f"o{self._graph.outputs.index(output)}",
             path=f"output.{output.name}",
             kind="output",
             family=Family.IO,
+            keyword="",
             title=output.name,
-            details=tuple(part for part in ("" if self._shapes == "none" else shape, " · ".join(terms)) if part),
+            details=tuple(part for part in ("" if self._shapes == "none" else shape, terms) if part),
             before=(),
             after=(),
             count=1,
             is_parallel=False,
-            spoken=sentence(f"{role} {output.name}", spoken(shape), *terms),
+            spoken=sentence(f"{role} {output.name}", spoken(shape), spoken(terms)),
             width=0,
             height=0,
             nodes=(),
         )
         self._output_links.append((output.port, box.key))
-        return self._add((), box)
+        return self._add((), output.port.node, box)
 
-    def _add(self, nodes: Iterable[int], box: Box) -> Box:
-        """Keep a box, its size set, as the one that stands for some nodes."""
+    def _add(self, nodes: Iterable[int], result: int, box: Box) -> Box:
+        """Keep a box, its size set, as the one that stands for some nodes, of which ``result`` is the last."""
         width, height = box_size(box)
-        box = replace(box, width=width, height=height)
+        box = replace(box, width=width, height=height, places=self._places(result))
         self._boxes[box.key] = box
         for node in nodes:
             self._owner[self._drawn(node)] = box.key
@@ -271,17 +272,19 @@ class _Sketch:
         for head in self._graph.nodes:
             if self._drawn(head.id) != head.id:
                 continue
-            for port in head.inputs:
-                self._connect(links, port, self._owner[head.id])
+            arguments = len(head.op.stream_arguments)
+            for place, port in enumerate(head.inputs, start=1):
+                is_reference = place > len(head.inputs) - arguments and place > 1
+                self._connect(links, port, self._owner[head.id], "reference" if is_reference else "flow")
         for port, key in self._output_links:
-            self._connect(links, port, key)
+            self._connect(links, port, key, "flow")
         return list(links.values())
 
-    def _connect(self, links: dict[tuple[Port, str, str], Link], port: Port, head: str) -> None:
+    def _connect(self, links: dict[tuple[Port, str, str], Link], port: Port, head: str, kind: LinkKind) -> None:
         source = Port(self._drawn(port.node), port.index)
         tail = self._owner[source.node]
         if tail != head:
-            links.setdefault((source, tail, head), Link(tail, head))
+            links.setdefault((source, tail, head), Link(tail, head, kind))
 
     def _tied_links(self) -> list[Link]:
         """Relations between boxes that share weights; none if they are too many to follow."""
@@ -336,18 +339,35 @@ class _Sketch:
         leaving = [node for node in inside if any(user not in inside for user in self._graph.users(node))]
         return leaving[-1] if leaving else inside[-1]
 
+    def _places(self, node: int) -> int:
+        outputs = self._graph.nodes[node].outputs
+        return prod(outputs[0].spatial) if outputs and outputs[0].spatial else 0
+
     def _path(self, block: Block) -> str:
         return block.scope.path if block.scope.kind != "structure" else f"{block.scope.path}.{block.scope.name}".strip(".")
 
 
-def _titles(block: Block) -> tuple[str, str]:
-    """The bold name of a block, and what it is a call of."""
-    scope, call = block.scope, block.call
+def _titles(block: Block, last: str) -> tuple[str, str]:
+    """The bold name of a block, of copies as a range; and what it is a call of, or how it was called."""
+    scope, caption = block.scope, block.call.caption
+    name = range_text(scope.name, last) if last else scope.name
     if scope.kind in ("exit", "tap"):
-        return f"{scope.kind} {scope.name}", call.caption if call is not scope else ""
-    if scope.kind == "step":
-        return scope.name, call.caption if call is not scope else ""
-    return call.caption, ""
+        return f"{scope.kind} {name}", caption if block.call is not scope else ""
+    if scope.kind == "structure" and not last:
+        return str(scope.definition), caption.removeprefix(str(scope.definition))
+    if scope.definition is not None and re.fullmatch(re.escape(scope.definition) + r"[\d_]*", scope.name):
+        return name, caption.removeprefix(scope.definition)
+    return name, caption if caption != scope.name else ""
+
+
+def _terms(output: Output) -> str:
+    """What sets an output apart from others."""
+    terms = (
+        f"weight {output.weight:g}" if output.weight != 1 else "",
+        f"entropy < {output.entropy:g}" if output.entropy is not None else "",
+        "training only" if output.only == "train" else "",
+    )
+    return " · ".join(term for term in terms if term)
 
 
 def _times(copies: _Copies) -> str:

@@ -99,6 +99,7 @@ def _require_known(known: Sequence[tuple[Block, tuple[int, ...]]], wanted: Seque
 
 def _open_breadth_first(root: Block, opened: set[int], closed: set[int], budget: int | None, extra: int) -> None:
     """Open level after level; of a level that does not fit as a whole, the first block of each kind."""
+    kinds: set[Hashable] = set()
     while True:
         level = [block for block in _front(root, opened) if block.scope.id not in closed]
         if not level:
@@ -107,13 +108,14 @@ def _open_breadth_first(root: Block, opened: set[int], closed: set[int], budget:
         if budget is None or _boxes(root, opened | whole) + extra <= budget:
             opened |= whole
             continue
-        if not _open_examples(root, level, opened, closed, budget - extra):
+        if not _open_examples(root, level, opened, closed, kinds, budget - extra):
             return
 
 
-def _open_examples(root: Block, level: Sequence[Block], opened: set[int], closed: set[int], budget: int) -> bool:
+def _open_examples(
+    root: Block, level: Sequence[Block], opened: set[int], closed: set[int], kinds: set[Hashable], budget: int
+) -> bool:
     """Open the first block of each kind that fits, and close its like for good; whether any was opened."""
-    kinds: set[Hashable] = set()
     found = False
     for block in level:
         kind = _kind(block)

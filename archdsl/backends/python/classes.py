@@ -6,14 +6,17 @@ number, those that vary alike are one parameter, and a width that is a multiple 
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 
-from archdsl.backends.python.names import MODULE_ATTRIBUTES, Registry, is_plain
-from archdsl.backends.python.template import Template
+from archdsl.backends.python.names import MODULE_ATTRIBUTES, MODULE_NAMES, Registry, is_plain
+from archdsl.backends.python.template import Template, without_defaults
 from archdsl.backends.python.units import CallItem, Item, OpItem, Unit
 from archdsl.graph.graph import Graph, Port
+
+#: An argument that is a number or a list of numbers, in the caption of a call.
+_ARGUMENT = re.compile(r"(\w+)=(?:([\d.]+)|\[([\d., ]+)\])(?=[,)])")
 
 _AXES = {1: "L", 2: "HW", 3: "DHW"}
 
@@ -107,17 +110,45 @@ class _Parametrisation:
         self._position = position
         self._by_vector: dict[tuple[Vector, str], Parameter] = {}
         self._expressions: dict[tuple[Vector, bool], str] = {}
-        attributes = {attribute.split(".")[0] for attribute in map(_attribute, cls.model.items) if attribute}
-        self._names = Registry(attributes | MODULE_ATTRIBUTES | {"self"})
+        attributes = {attribute.split(".")[0] for attribute in (item.attribute for item in cls.model.items) if attribute}
+        self._names = Registry(attributes | MODULE_ATTRIBUTES | MODULE_NAMES | {"self"})
         self._letters: dict[tuple[Vector, int], str] = {}
 
     def run(self) -> None:
-        columns = [tuple(unit.items[index] for unit in self._class.units) for index in range(len(self._class.model.items))]
+        model = self._class.model
+        columns = [tuple(unit.items[index] for unit in self._class.units) for index in range(len(model.items))]
+        self._adopt({vector for items in columns for vector in self._vectors(items)})
         self._class.constructions = [self._construction(items) for items in columns]
         self._class.calls = [self._call(items) for items in columns]
+        self._class.parameters.sort(key=lambda parameter: not parameter.name.startswith("in_"))
+        for ports in zip(*(unit.inputs for unit in self._class.units), strict=True):
+            self._shape(ports)  # the letters H and W are for the sizes that come in
         for items in columns:
-            ports = list(zip(*(item.outputs for item in items), strict=True))
-            self._class.shapes.update((same[0], self._shape(same)) for same in ports)
+            same = zip(*(item.outputs for item in items), strict=True)
+            self._class.shapes.update((ports[0], self._shape(ports)) for ports in same)
+
+    def _adopt(self, vectors: Set[Vector]) -> None:
+        """Take over those parameters of the definition whose numbers occur as they are."""
+        calls = [dict(_numbers(unit.scope.caption)) for unit in self._class.units]
+        for name in calls[0] if self._class.definition else ():
+            vector = tuple(call.get(name, "") for call in calls)
+            if len(set(vector)) > 1 and vector in vectors and is_plain(name):
+                self._class.parameters.append(Parameter(self._names.claim(name), vector))
+
+    def _vectors(self, items: tuple[Item, ...]) -> Iterator[Vector]:
+        """All numbers of an item."""
+        ops = [item for item in items if isinstance(item, OpItem)]
+        if ops:
+            yield from zip(*((*item.made, *item.called) for item in ops), strict=True)
+            return
+        yield from (vector for _, vector in self._arguments(items))
+
+    def _arguments(self, items: tuple[Item, ...]) -> Iterator[tuple[str, Vector]]:
+        """Names and numbers of what the class of child units is given."""
+        units = [item.unit for item in items if isinstance(item, CallItem)]
+        places = [self._position[id(unit)] for unit in units]
+        for parameter in self._made[units[0].kind].parameters:
+            yield parameter.name, tuple(parameter.values[place] for place in places)
 
     def _construction(self, items: tuple[Item, ...]) -> str:
         first = items[0]
@@ -125,14 +156,9 @@ class _Parametrisation:
             if first.construction is None:
                 return ""
             vectors = _transposed(item.made for item in items if isinstance(item, OpItem))
-            return self._filled(first, first.construction, vectors)
-        child = self._made[first.unit.kind]
-        places = [self._position[id(item.unit)] for item in items if isinstance(item, CallItem)]
-        arguments = []
-        for parameter in child.parameters:
-            vector = tuple(parameter.values[place] for place in places)
-            arguments.append(f"{parameter.name}={self._expression(vector, parameter.name, first)}")
-        return f"{child.name}({', '.join(arguments)})"
+            return without_defaults(self._filled(first, first.construction, vectors))
+        arguments = [f"{name}={self._expression(vector, name, first)}" for name, vector in self._arguments(items)]
+        return f"{self._made[first.unit.kind].name}({', '.join(arguments)})"
 
     def _call(self, items: tuple[Item, ...]) -> str:
         first = items[0]
@@ -165,9 +191,8 @@ class _Parametrisation:
             if multiple is not None:
                 return multiple
         if known is None:
-            owner = (_attribute(item) or item.node.op.keyword if isinstance(item, OpItem) else item.attribute).split(".")[-1]
-            names = [name for name in (hint, f"{owner}_{hint}") if is_plain(name)]
-            known = Parameter(self._names.claim(*names), vector)
+            owner = item.attribute or (item.node.op.keyword if isinstance(item, OpItem) else "")
+            known = Parameter(self._names.claim(*_parameter_names(hint, owner.split(".")[-1])), vector)
             self._class.parameters.append(known)
         if not is_forward:
             return known.name
@@ -198,13 +223,13 @@ class _Parametrisation:
         vectors = [tuple(str(shape[axis]) for shape in shapes) for axis in range(rank + 1)]
         sizes = [self._channels(vectors[0])]
         sizes += [self._size(vector, axis, rank) for axis, vector in enumerate(vectors[1:])]
-        return (" x " if any(" " in size for size in sizes) or not _is_short(sizes) else "x").join(sizes)
+        return ("x" if all(size.isdigit() for size in sizes) else " x ").join(sizes)
 
     def _channels(self, vector: Vector) -> str:
         if len(set(vector)) == 1:
             return vector[0]
         known = next((parameter.name for parameter in self._class.parameters if parameter.values == vector), None)
-        return known or self._multiple(vector) or "C"
+        return known or (self._multiple(vector) or "C").replace(" ", "")
 
     def _size(self, vector: Vector, axis: int, rank: int) -> str:
         if len(set(vector)) == 1:
@@ -216,12 +241,20 @@ class _Parametrisation:
         return self._letters[vector, axis]
 
 
-def _is_short(sizes: Iterable[str]) -> bool:
-    return all(size.isdigit() for size in sizes)
+def _numbers(caption: str) -> Iterator[tuple[str, str]]:
+    """Arguments of a call that are numbers; those in a list are told apart by their index."""
+    for name, number, listed in _ARGUMENT.findall(caption):
+        if number:
+            yield name, number
+        yield from ((f"{name}_{index}", value.strip()) for index, value in enumerate(listed.split(",")) if listed)
+
+
+def _parameter_names(hint: str, owner: str) -> list[str]:
+    return [name for name in (hint, f"{owner}_{hint}", "value") if is_plain(name)]
 
 
 def _is_width(name: str) -> bool:
-    return name.endswith(("channels", "features", "groups"))
+    return name.endswith(("channels", "features", "groups", "width"))
 
 
 def _factor(part: Vector, whole: Vector) -> int | None:
@@ -233,27 +266,5 @@ def _factor(part: Vector, whole: Vector) -> int | None:
     return factor if not factors and rest == 0 and factor > 1 else None
 
 
-def _attribute(item: Item) -> str | None:
-    return item.attribute
-
-
 def _transposed(rows: Iterable[tuple[str, ...]]) -> list[Vector]:
     return list(zip(*rows, strict=True))
-
-
-# Names -----------------------------------------------------------------------------------------------------------
-
-
-def name_classes(graph: Graph, classes: Sequence[UnitClass], registry: Registry, root_name: str) -> None:
-    """Name classes after the definition or the step that they come from."""
-    from archdsl.backends.python.naming import candidates  # noqa: F401
-
-
-def walk(cls: UnitClass) -> Iterator[tuple[Item, str, str]]:
-    """The items of a class's model with their code."""
-    yield from zip(cls.model.items, cls.constructions, cls.calls, strict=True)
-
-
-def most_common(values: Iterable[str]) -> str:
-    """The value that occurs most often, the first one among equals."""
-    return Counter(values).most_common(1)[0][0]

@@ -27,6 +27,8 @@ _POSITIONAL = {
     "MultiheadAttention": ("channels", "heads"),
 }
 
+_CONV_DEFAULTS = {"stride": 1, "padding": 0, "output_padding": 0, "dilation": 1, "groups": 1}
+
 _TOKEN = re.compile(
     r"""(?P<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
       | (?P<hole>\{\w+\})
@@ -136,10 +138,24 @@ def _snake_case(name: str) -> str:
 
 
 def construction(constructor: Constructor) -> str:
-    """The call that makes a module: ``nn.Conv2d(3, 64, kernel_size=7)``."""
+    """The call that makes a module, a convolution with its defaults, so that calls which differ there are alike."""
+    keywords = dict(constructor.keywords)
+    if constructor.name.startswith("nn.Conv"):
+        order = ("kernel_size", *_CONV_DEFAULTS)
+        keywords = {name: keywords.get(name, _CONV_DEFAULTS.get(name)) for name in order if name != "output_padding"}
+        keywords |= dict(constructor.keywords)
     arguments = [literal(value) for value in constructor.positional]
-    arguments += [f"{name}={literal(value)}" for name, value in constructor.keywords]
+    arguments += [f"{name}={literal(value)}" for name, value in keywords.items()]
     return f"{constructor.name}({', '.join(arguments)})"
+
+
+def without_defaults(text: str) -> str:
+    """The call that makes a module without arguments that go without saying: ``nn.Conv2d(3, 64, kernel_size=7)``."""
+    if not text.startswith("nn.Conv"):
+        return text
+    for name, value in _CONV_DEFAULTS.items():
+        text = re.sub(rf", {name}={value}(?=[,)])", "", text)
+    return text
 
 
 def literal(value: Any) -> str:

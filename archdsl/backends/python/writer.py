@@ -69,8 +69,16 @@ class Writer:
     @contextmanager
     def indented(self) -> Iterator[None]:
         """Lines written within stand one level deeper."""
-        self._depth += 1
+        self.open()
         yield
+        self.close()
+
+    def open(self) -> None:
+        """Begin a block."""
+        self._depth += 1
+
+    def close(self) -> None:
+        """End a block."""
         self._depth -= 1
 
     def line(self, text: str = "", span: Span | None = None, *, comment: str = "", marks: Sequence[Mark] = ()) -> None:

@@ -106,7 +106,8 @@ def _row(analysis: Analysis, node: Node) -> dict[str, Any]:
         "params": cost.parameters,
         "shared": not cost.is_owner,
         "macs": cost.macs,
-        "training_only": not cost.is_inference,
+        "inference": cost.is_inference,
+        "training": cost.is_training,
         "line": node.span.line,
     }
 

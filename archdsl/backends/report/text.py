@@ -60,7 +60,7 @@ def _cells(row: SummaryRow) -> tuple[str, ...]:
         row.output,
         "shared" if row.is_shared else exact(row.parameters) if row.parameters else "",
         "" if row.macs is None else exact(row.macs),
-        "training only" if row.is_training_only else "",
+        "" if row.role == "inference" else row.role,
     )
 
 

@@ -46,9 +46,8 @@ def _shape(summary: Summary) -> Iterator[Figure]:
     totals = summary.totals
     yield from _streams("input", summary.inputs)
     yield from _streams("output", summary.outputs)
-    yield Figure(
-        "depth", exact(totals.depth), f"layers with weights on the longest path; {exact(totals.layers)} in all"
-    )
+    layers = f"layers with weights on the longest path; {exact(totals.layers)} in all"
+    yield Figure("depth", exact(totals.depth), layers)
     yield Figure("nodes", exact(totals.nodes))
     if totals.neurons:
         yield Figure("neurons", exact(totals.neurons), "outputs of layers with weights")

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from archdsl.analysis import Analysis
+    from archdsl.analysis.cost import NodeCost
     from archdsl.analysis.receptive import Field, Length
     from archdsl.analysis.structure import Member
     from archdsl.graph.graph import Graph, Node, Scope
+
+
+Role = Literal["inference", "training only", "idle"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +44,8 @@ class SummaryRow:
         Multiply-accumulates; None if nothing in the row is counted.
     is_shared
         Whether all weights were counted in an earlier row.
-    is_training_only
-        Whether inference leaves the row out.
+    role
+        Whether inference runs the row, training alone, or neither: an idle row leads to no output.
     line
         Line of the specification.
     """
@@ -56,7 +60,7 @@ class SummaryRow:
     parameters: int
     macs: int | None
     is_shared: bool
-    is_training_only: bool
+    role: Role
     line: int
 
 
@@ -263,9 +267,15 @@ class _Tree:
             parameters=count * parameters,
             macs=count * sum(counted) if counted else None,
             is_shared=parameters == 0 and any(row.parameters for row in rows),
-            is_training_only=not any(row.is_inference for row in rows),
+            role=_role(rows),
             line=line,
         )
+
+
+def _role(rows: Sequence[NodeCost]) -> Role:
+    if any(row.is_inference for row in rows):
+        return "inference"
+    return "training only" if any(row.is_training for row in rows) else "idle"
 
 
 def _label(path: str, prefix: str, structure: str) -> str:

@@ -56,7 +56,8 @@ class WeightNormConv(nn.Module):
     def length(self) -> Tensor:
         """Norm of the direction of each output channel."""
         axes = tuple(range(1, self.weight_v.dim()))
-        return torch.linalg.vector_norm(self.weight_v, dim=axes, keepdim=True)
+        length: Tensor = torch.linalg.vector_norm(self.weight_v, dim=axes, keepdim=True)
+        return length
 
     def forward(self, x: Tensor) -> Tensor:
         convolve = (F.conv1d, F.conv2d, F.conv3d)[len(self.kernel_size) - 1]

@@ -1,0 +1,182 @@
+"""A figure as DOT text: the one home of the ``graphviz`` package."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from archdsl.backends.diagram.boxes import box_details, box_title, badge_text, frame_label_size
+from archdsl.backends.diagram.figure import Box, Figure, Frame, Junction, Link, LinkKind, Member
+from archdsl.backends.diagram.theme import LIGHT, Tone, tone_name
+from archdsl.backends.diagram.valley import spine
+from archdsl.ops.base import Family
+
+if TYPE_CHECKING:
+    from graphviz import Digraph
+
+#: From top to bottom, or from left to right.
+Direction = Literal["TB", "LR"]
+
+#: Names of the two ends of a sheet, where the stream comes in from the sheet before and goes on to the next.
+ENTRY, EXIT = "entry", "exit"
+
+_STYLES: dict[LinkKind, dict[str, str]] = {
+    "flow": {"weight": "12"},
+    "identity": {"weight": "1", "style": "dashed"},
+    "projection": {"weight": "2"},
+    "reference": {"weight": "1"},
+    "tied": {"style": "dotted", "constraint": "false", "dir": "none"},
+}
+_SHAPES = {Family.LINEAR: "box3d", Family.POOL: "invtrapezium", Family.RESAMPLE: "trapezium", Family.ATTENTION: "octagon"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A stretch of a figure that is laid out on its own, and the boxes through which the stream enters and leaves.
+
+    ``rising`` is what runs against the direction: the far side of a valley.
+    """
+
+    members: tuple[Member, ...]
+    links: tuple[Link, ...]
+    enters: tuple[Link, ...] = ()
+    leaves: str | None = None
+    rising: frozenset[str] = frozenset()
+
+
+def layout_source(sheet: Sheet, direction: Direction, *, fast: bool = False) -> str:
+    """DOT whose boxes have their final sizes and no text: what the engine needs to place them.
+
+    ``fast`` trades beauty for time.
+    """
+    graph = _digraph(direction)
+    if fast:
+        graph.attr("graph", splines="polyline", nslimit="2", nslimit1="2", mclimit="0.3")
+    graph.attr("node", shape="box", fixedsize="true", label="")
+    straight = frozenset(spine(sheet.links))
+    for member in sheet.members:
+        _place(graph, member, straight, sheet.rising)
+    for link in (*sheet.links, *sheet.enters):
+        _connect(graph, link, straight, sheet.rising)
+    _ends(graph, sheet)
+    return str(graph.source)
+
+
+def _ends(graph: Digraph, sheet: Sheet) -> None:
+    """Points at the top and at the bottom where the sheet joins its neighbours."""
+    for name, rank, is_used in ((ENTRY, "source", bool(sheet.enters)), (EXIT, "sink", sheet.leaves is not None)):
+        if not is_used:
+            continue
+        with graph.subgraph() as end:
+            end.attr(rank=rank)
+            end.node(name, shape="point", width="0.01", height="0.01", group="spine")
+    if sheet.leaves is not None:
+        graph.edge(sheet.leaves, EXIT, arrowhead="none", weight="12")
+
+
+def readable_source(figure: Figure, direction: Direction) -> str:
+    """DOT for other tools: with text and colours, and the engine's own shapes."""
+    graph = _digraph(direction)
+    graph.attr("graph", label=f"{figure.title}\n{figure.subtitle}", labelloc="t", fontname="Helvetica", fontsize="12")
+    graph.attr("node", fontname="Helvetica", fontsize="10", style="filled", shape="box")
+    for member in figure.members:
+        _describe(graph, member)
+    for link in figure.links:
+        _connect(graph, link)
+    return str(graph.source)
+
+
+def _digraph(direction: Direction) -> Digraph:
+    from graphviz import Digraph  # takes a tenth of a second, which only drawing should cost
+
+    graph = Digraph("network")
+    graph.attr("graph", rankdir=direction, nodesep="0.22", ranksep="0.19", margin="0", pad="0")
+    graph.attr("edge", arrowsize="0.6")
+    return graph
+
+
+def _place(graph: Digraph, member: Member, straight: frozenset[str], rising: frozenset[str]) -> None:
+    group = {}
+    if not isinstance(member, Frame) and member.key in straight:
+        group = {"group": "rise" if member.key in rising else "spine"}
+    if isinstance(member, Junction):
+        graph.node(member.key, shape="point", width="0.01", height="0.01", **group)
+    elif isinstance(member, Box):
+        graph.node(member.key, width=_inches(member.width), height=_inches(member.height), **group)
+    else:
+        width, height = frame_label_size(member)
+        with graph.subgraph(name=f"cluster_{member.key}") as cluster:
+            cell = f'fixedsize="true" width="{width:.0f}" height="{height:.0f}"'
+            table = f'<table border="0" cellborder="0" cellspacing="0" cellpadding="0" {cell}><tr><td></td></tr></table>'
+            cluster.attr(label=f"<{table}>", labeljust="l", margin="8")
+            for part in member.members:
+                _place(cluster, part, straight, rising)
+
+
+def _describe(graph: Digraph, member: Member) -> None:
+    if isinstance(member, Junction):
+        graph.node(member.key, shape="point", width="0.02")
+    elif isinstance(member, Box):
+        tone = _tone(member)
+        bands = [" · ".join(band.text for band in row) for row in (member.before, member.after)]
+        title = " ".join(part for part in (box_title(member), badge_text(member.count)) if part)
+        lines = [bands[0], title, *box_details(member), bands[1]]
+        graph.node(
+            member.key,
+            label=_escape("\n".join(line for line in lines if line)),
+            id=member.path,
+            tooltip=_escape(member.spoken),
+            fillcolor=tone.fill,
+            color=tone.line,
+            fontcolor=tone.text,
+            shape=_SHAPES.get(member.family, "box") if member.kind == "operator" else "box",
+            peripheries="2" if member.count > 1 else "1",
+        )
+    else:
+        first = " ".join(part for part in (member.name, member.caption, badge_text(member.count)) if part)
+        with graph.subgraph(name=f"cluster_{member.key}") as cluster:
+            cluster.attr(
+                label=_escape("\n".join(line for line in (first, member.note) if line)) + r"\l",
+                id=member.path,
+                labeljust="l",
+                fontsize="9",
+                color=LIGHT.frame_line,
+                peripheries="2" if member.count > 1 else "1",
+            )
+            for part in member.members:
+                _describe(cluster, part)
+
+
+def _escape(text: str) -> str:
+    """Text that the engine takes literally, line ends apart."""
+    from graphviz import escape
+
+    return r"\n".join(str(escape(line)) for line in text.split("\n"))
+
+
+def _tone(box: Box) -> Tone:
+    return LIGHT.tones["block" if box.kind == "block" else tone_name(box.family)]
+
+
+def _connect(
+    graph: Digraph, link: Link, straight: frozenset[str] = frozenset(), rising: frozenset[str] = frozenset()
+) -> None:
+    """Add a link; within what rises, and on the way up to it, it is given backwards, so that it points upwards."""
+    attributes = dict(_STYLES[link.kind])
+    is_spine = link.kind == "flow" and {link.tail, link.head} <= straight
+    if is_spine:
+        attributes["weight"] = "40"
+    ends_open = link.head.startswith("j")
+    if link.head in rising and (link.tail in rising or is_spine):
+        attributes |= {"dir": "none" if ends_open else "back"}
+        graph.edge(link.head, link.tail, **attributes)
+        return
+    if link.head in rising:
+        attributes |= {"minlen": "0"}
+    if ends_open:
+        attributes["arrowhead"] = "none"
+    graph.edge(link.tail, link.head, **attributes)
+
+
+def _inches(points: float) -> str:
+    return f"{points / 72:.4f}"

@@ -1,0 +1,128 @@
+"""Draw a network: graph -> figure -> layout -> scene -> bytes of a format."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, get_args
+
+from archdsl.analysis.cost import CostTable, analyse_cost
+from archdsl.backends.diagram.dot import Direction
+from archdsl.backends.diagram.engine import DrawingError, run_engine
+from archdsl.backends.diagram.figure import Figure
+from archdsl.backends.diagram.layout import Layout, lay_out
+from archdsl.backends.diagram.sketch import Detail, Shapes, sketch
+from archdsl.backends.diagram.theme import DARK, LIGHT, ThemeName
+from archdsl.backends.diagram.view import UnknownBlock, View
+from archdsl.diagnostic import near
+from archdsl.graph.graph import Graph
+
+Format = Literal["svg", "png", "dot", "json"]
+Style = Literal["graph"]
+
+#: Pixels to the inch of a PNG: twice a screen's, so that small text is sharp.
+DPI = 144.0
+
+
+def draw(
+    graph: Graph,
+    *,
+    style: Style = "graph",
+    format: Format = "svg",
+    theme: ThemeName = "light",
+    depth: int | None = None,
+    expand: Sequence[str] = (),
+    collapse: Sequence[str] = (),
+    detail: Detail = "default",
+    direction: Direction = "TB",
+    shapes: Shapes = "change",
+    dpi: float = DPI,
+    engine: str | None = None,
+    analysis: CostTable | None = None,
+) -> bytes:
+    """A picture of a network; the same bytes each time.
+
+    Parameters
+    ----------
+    style
+        ``graph``: boxes in nested frames, copies folded.
+    format
+        ``svg``, ``png``, ``dot`` (for other tools), ``json`` (boxes, links and places).
+    theme
+        ``light``, ``dark``, or ``auto``: an SVG that follows the reader's screen.
+    depth
+        Levels of blocks to open; without it, as many as fit about 40 boxes.
+    expand, collapse
+        Paths of blocks, or names of definitions, that are open or closed whatever the depth.
+    detail
+        ``default`` fuses a layer with its norm and activation; ``ops`` draws each operator; ``full`` each copy too.
+    direction
+        ``TB`` from top to bottom, ``LR`` from left to right.
+    shapes
+        Which boxes state the shape of their output: ``all``, ``change`` (layers, and what changes it), ``none``.
+    dpi
+        Pixels to the inch of a PNG.
+    engine
+        Layout engine: a program's name or path; without it, ``graphviz-pure``, then ``dot``.
+    analysis
+        Costs of the graph, where they are known already.
+
+    Raises
+    ------
+    DrawingError
+        An option has a value that it cannot have, or there is no engine that works.
+    """
+    _require("style", style, Style)
+    _require("format", format, Format)
+    _require("theme", theme, ThemeName)
+    _require("detail", detail, Detail)
+    _require("direction", direction, Direction)
+    _require("shapes", shapes, Shapes)
+    if not 10 <= dpi <= 1200:
+        raise DrawingError(f"{dpi:g} dots per inch is out of range: 10 to 1200")
+    view = View(depth, tuple(expand), tuple(collapse))
+    try:
+        figure = sketch(graph, analysis or analyse_cost(graph), view, detail=detail, shapes=shapes)
+    except UnknownBlock as error:
+        raise DrawingError(str(error)) from None
+    if format == "dot":
+        from archdsl.backends.diagram.writers.dot import write_dot
+
+        return write_dot(figure, direction)
+
+    def place(source: str, seconds: float) -> bytes:
+        return run_engine(source, "-Tjson0", engine=engine, time_limit=seconds)
+
+    layout = lay_out(figure, direction, place)
+    return _write(figure, layout, format, theme, dpi, engine)
+
+
+def _write(
+    figure: Figure, layout: Layout, format: Format, theme: ThemeName, dpi: float, engine: str | None
+) -> bytes:
+    """The laid out figure in a format."""
+    if format == "json":
+        from archdsl.backends.diagram.writers.json import write_json
+
+        return write_json(figure, layout)
+    from archdsl.backends.diagram.styles.graph import paint_graph
+
+    scene = paint_graph(figure, layout)
+    if format == "svg":
+        from archdsl.backends.diagram.writers.svg import write_svg
+
+        return write_svg(scene, theme)
+    from archdsl.backends.diagram.writers.png import write_png
+
+    def rasterise(source: str, *arguments: str) -> bytes:
+        return run_engine(source, *arguments, engine=engine)
+
+    return write_png(scene, DARK if theme == "dark" else LIGHT, dpi, rasterise)
+
+
+def _require(option: str, value: str, choices: Any) -> None:
+    """Refuse a value that is none of an option's choices."""
+    known = get_args(choices)
+    if value not in known:
+        guess = near(str(value), known)
+        hint = f"did you mean {guess!r}?" if guess else f"known: {', '.join(known)}"
+        raise DrawingError(f"{value!r} is no {option}; {hint}")

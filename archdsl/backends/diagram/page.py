@@ -1,0 +1,95 @@
+"""The page around a drawing: title above, legend below."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from archdsl.backends.diagram.figure import Figure
+from archdsl.backends.diagram.metrics import shorten, text_width
+from archdsl.backends.diagram.scene import Line, Mark, Paint, Part, Scene, Text, rectangle
+
+BORDER = 14.0
+TITLE_SIZE = 14.0
+SUBTITLE_SIZE = 8.5
+LEGEND_SIZE = 8.0
+#: Least width of a picture: room for a title.
+MIN_WIDTH = 200.0
+_HEADER = 42.0
+_ROW = 15.0
+_GAP = 14.0
+
+
+def compose(
+    figure: Figure,
+    width: float,
+    height: float,
+    parts: Sequence[Part],
+    swatches: Sequence[tuple[str, Mark]],
+    strokes: Sequence[tuple[str, Paint]],
+) -> Scene:
+    """A scene of ``parts``, which are ``width`` by ``height`` points, with title and legend.
+
+    ``swatches`` and ``strokes`` are the legend's entries: what boxes and lines mean.
+    """
+    titles = max(text_width(figure.title, TITLE_SIZE, bold=True), min(text_width(figure.subtitle, SUBTITLE_SIZE), 360))
+    inner = max(width, MIN_WIDTH, titles)
+    entries = [*((name, mark) for name, mark in swatches), *((name, _sample(paint)) for name, paint in strokes)]
+    legend, legend_height = _legend(entries, BORDER, BORDER + _HEADER + height + 16, inner)
+    total_width = inner + 2 * BORDER
+    total_height = BORDER + _HEADER + height + (16 + legend_height if entries else 0) + BORDER
+    drawing = tuple(_moved(part, BORDER + (inner - width) / 2, BORDER + _HEADER) for part in parts)
+    background = Part(None, "paper", marks=(rectangle(0, 0, total_width, total_height, Paint("paper")),))
+    return Scene(
+        width=round(total_width, 2),
+        height=round(total_height, 2),
+        title=figure.title,
+        description=figure.description,
+        parts=(background, _header(figure, inner), *drawing, legend),
+    )
+
+
+def _header(figure: Figure, width: float) -> Part:
+    title = shorten(figure.title, TITLE_SIZE, width, bold=True)
+    subtitle = shorten(figure.subtitle, SUBTITLE_SIZE, width)
+    return Part(
+        None,
+        "header",
+        marks=(
+            Text(BORDER, BORDER + 13, title, TITLE_SIZE, bold=True),
+            Text(BORDER, BORDER + 27, subtitle, SUBTITLE_SIZE, "faint"),
+        ),
+    )
+
+
+def _sample(paint: Paint) -> Mark:
+    return Line(((0, 5), (16, 5)), paint)
+
+
+def _legend(entries: Sequence[tuple[str, Mark]], left: float, top: float, width: float) -> tuple[Part, float]:
+    """Entries in rows, and how high they are together."""
+    marks: list[Mark] = []
+    x, y = left, top
+    for name, mark in entries:
+        needed = 21 + text_width(name, LEGEND_SIZE)
+        if x > left and x + needed > left + width:
+            x, y = left, y + _ROW
+        marks += [_moved_mark(mark, x, y), Text(x + 21, y + 8, name, LEGEND_SIZE, "faint")]
+        x += needed + _GAP
+    return Part(None, "legend", marks=tuple(marks)), y - top + _ROW - 4
+
+
+def _moved(part: Part, dx: float, dy: float) -> Part:
+    marks = tuple(_moved_mark(mark, dx, dy) for mark in part.marks)
+    return replace(part, marks=marks, parts=tuple(_moved(inner, dx, dy) for inner in part.parts))
+
+
+def _moved_mark(mark: Mark, dx: float, dy: float) -> Mark:
+    if isinstance(mark, Text):
+        return replace(mark, x=mark.x + dx, y=mark.y + dy)
+    return replace(mark, points=tuple((x + dx, y + dy) for x, y in mark.points))
+
+
+def texts(scene: Scene) -> Iterator[Text]:
+    """All texts of a scene."""
+    return (mark for mark in scene.marks() if isinstance(mark, Text))

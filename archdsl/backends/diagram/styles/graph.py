@@ -1,0 +1,266 @@
+"""Style ``graph``: boxes for operators in nested frames for blocks, copies folded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from archdsl.backends.diagram.boxes import (
+    BAND_HEIGHT,
+    BAND_SIZE,
+    DETAIL_LINE,
+    DETAIL_SIZE,
+    FRAME_LINE,
+    FRAME_NAME_SIZE,
+    FRAME_NOTE_SIZE,
+    MARGIN,
+    TITLE_LINE,
+    TITLE_SIZE,
+    badge_text,
+    band_width,
+    box_details,
+    box_title,
+    frame_heading,
+)
+from archdsl.backends.diagram.figure import Band, Box, Figure, Frame, Junction, Link, LinkKind, Member
+from archdsl.backends.diagram.layout import Layout, Route
+from archdsl.backends.diagram.metrics import text_width
+from archdsl.backends.diagram.page import compose
+from archdsl.backends.diagram.scene import Curve, Mark, Paint, Part, Point, Polygon, Scene, Text, bent, rectangle, rounded
+from archdsl.backends.diagram.theme import tone_name
+from archdsl.ops.base import Family
+
+#: How far the boxes behind a folded one show.
+STACK = 3.0
+_SLANT = 9.0
+_PAINTS: dict[LinkKind, Paint] = {
+    "flow": Paint(stroke="line", width=1.1),
+    "identity": Paint(stroke="skip", width=1.1, dash="dashed"),
+    "projection": Paint(stroke="line", width=0.7),
+    "reference": Paint(stroke="tied", width=0.8),
+    "tied": Paint(stroke="tied", width=0.9, dash="dotted"),
+}
+
+
+def paint_graph(figure: Figure, layout: Layout) -> Scene:
+    """The scene of a figure that has been laid out."""
+    boxes = {box.key: box for box in figure.boxes()}
+    ids = _Ids()
+    members = tuple(_member(member, layout, ids, 0) for member in figure.members)
+    links = tuple(_link(route, boxes) for route in layout.routes)
+    corners = tuple(
+        Part(None, "link flow", marks=(bent(corner.points, 6, _PAINTS["flow"]),)) for corner in layout.corners
+    )
+    labels = tuple(_frame_labels(figure.members, layout, 0))
+    parts = (*members, Part(None, "links", parts=(*links, *corners)), Part(None, "labels", parts=labels))
+    kinds = [kind for kind in _PAINTS if any(link.kind == kind for link in figure.links)]
+    swatches = [(_FAMILY_NAMES[family], _swatch(family)) for family in figure.families()]
+    strokes = [(_LINK_NAMES[kind], _PAINTS[kind]) for kind in kinds if kind != "flow"]
+    return compose(figure, layout.width, layout.height, parts, swatches, strokes)
+
+
+_LINK_NAMES: dict[LinkKind, str] = {
+    "flow": "stream",
+    "identity": "identity skip",
+    "projection": "projection",
+    "reference": "size only",
+    "tied": "shared weights",
+}
+
+
+_FAMILY_NAMES = {
+    Family.CONV: "convolution",
+    Family.LINEAR: "linear",
+    Family.NORM: "normalisation",
+    Family.ACTIVATION: "activation",
+    Family.POOL: "pooling",
+    Family.RESAMPLE: "resampling",
+    Family.ATTENTION: "attention",
+    Family.MERGE: "merge",
+    Family.VIEW: "rearrangement",
+    Family.REGULARISE: "regularisation",
+    Family.IO: "input, output",
+}
+
+
+class _Ids:
+    """Paths as ids, each once."""
+
+    def __init__(self) -> None:
+        self._taken: dict[str, int] = {}
+
+    def claim(self, path: str) -> str:
+        count = self._taken[path] = self._taken.get(path, 0) + 1
+        return path if count == 1 else f"{path}-{count}"
+
+
+def _member(member: Member, layout: Layout, ids: _Ids, depth: int) -> Part:
+    if isinstance(member, Junction):
+        return _junction(layout.centres[member.key])
+    if isinstance(member, Box):
+        x, y = layout.centres[member.key]
+        role = tone_name(member.family) if member.kind == "operator" else member.kind
+        marks = tuple(_box(member, x - member.width / 2, y - member.height / 2))
+        return Part(ids.claim(member.path), f"box {role}", member.spoken, marks)
+    left, top, right, bottom = layout.frames[member.key]
+    paint = Paint(f"frame.{depth % 4}", "frame.line", 0.8, "dashed" if member.kind == "repeat" else "solid")
+    shape = rounded(left, top, right - left, bottom - top, 6, paint)
+    behind = _stacked(shape, paint) if member.count > 1 else ()
+    own_id = ids.claim(member.path)
+    parts = tuple(_member(part, layout, ids, depth + 1) for part in member.members)
+    return Part(own_id, f"frame {member.kind}", member.spoken, (*behind, shape), parts)
+
+
+def _junction(centre: Point) -> Part:
+    x, y = centre
+    return Part(None, "junction", marks=(rounded(x - 1.6, y - 1.6, 3.2, 3.2, 1.6, Paint("line")),))
+
+
+# Boxes
+
+
+def _box(box: Box, x: float, y: float) -> Iterator[Mark]:
+    """The outline, what is fused into it, and its lines."""
+    tone = "block" if box.kind == "block" else tone_name(box.family)
+    paint = Paint(f"{tone}.fill", f"{tone}.line", 1.0, "dashed" if tone == "regularise" else "solid")
+    if box.count > 1:
+        yield from _stacked(rectangle(x, y, box.width, box.height, paint), paint)
+    top = y + (BAND_HEIGHT if box.before else 0)
+    bottom = y + box.height - (BAND_HEIGHT if box.after else 0)
+    yield _outline(box, x, top, bottom - top, paint)
+    line = replace(paint, width=0.7, dash="solid")
+    yield from _bands(box.before, x, y, box.width, line)
+    inset = _SLANT if box.family is Family.POOL and box.after else 0
+    yield from _bands(box.after, x + inset, bottom, box.width - 2 * inset, line)
+    yield from _lines(box, x + box.width / 2, top + MARGIN, f"{tone}.text")
+
+
+def _lines(box: Box, centre: float, top: float, role: str) -> Iterator[Text]:
+    title, badge = box_title(box), badge_text(box.count)
+    base = top + TITLE_LINE - 3
+    if badge:
+        gap = text_width(" ", TITLE_SIZE, bold=True) * 1.5
+        total = text_width(title, TITLE_SIZE, bold=True) + gap + text_width(badge, TITLE_SIZE, bold=True)
+        start = centre - total / 2
+        yield Text(start, base, title, TITLE_SIZE, role, bold=True)
+        yield Text(start + total, base, badge, TITLE_SIZE, role, bold=True, anchor="end")
+    else:
+        yield Text(centre, base, title, TITLE_SIZE, role, bold=True, anchor="middle")
+    for number, detail in enumerate(box_details(box)):
+        yield Text(centre, top + TITLE_LINE + DETAIL_LINE * (number + 1) - 2.5, detail, DETAIL_SIZE, role, anchor="middle")
+
+
+def _outline(box: Box, x: float, y: float, height: float, paint: Paint) -> Polygon | Curve:
+    """The shape that says what colour says; with strips above or below it, one that they fit."""
+    if box.kind in ("output", "exit") or box.family is Family.IO:
+        return rounded(x, y, box.width, height, 12, paint)
+    if box.kind == "block":
+        return rounded(x, y, box.width, height, 5, paint)
+    if (box.before or box.after) and box.family is not Family.POOL:
+        return rectangle(x, y, box.width, height, paint)
+    return _shape(box.family, x, y, box.width, height, paint)
+
+
+def _shape(family: Family, x: float, y: float, width: float, height: float, paint: Paint) -> Polygon | Curve:
+    right, bottom = x + width, y + height
+    slant = _SLANT if height > 12 else 3.0
+    match family:
+        case Family.POOL:
+            return Polygon(((x, y), (right, y), (right - slant, bottom), (x + slant, bottom)), paint)
+        case Family.RESAMPLE:
+            return Polygon(((x + slant, y), (right - slant, y), (right, bottom), (x, bottom)), paint)
+        case Family.VIEW:
+            return Polygon(((x + slant, y), (right, y), (right - slant, bottom), (x, bottom)), paint)
+        case Family.ATTENTION:
+            c = min(7.0, height / 3)
+            corners = ((x + c, y), (right - c, y), (right, y + c), (right, bottom - c))
+            return Polygon((*corners, (right - c, bottom), (x + c, bottom), (x, bottom - c), (x, y + c)), paint)
+        case Family.ACTIVATION:
+            return rounded(x, y, width, height, height / 2, paint)
+        case Family.MERGE:
+            return rounded(x, y, width, height, min(9, height / 2), paint)
+        case Family.LINEAR:
+            return rounded(x, y, width, height, 5, paint)
+        case _:
+            return rectangle(x, y, width, height, paint)
+
+
+def _stacked(shape: Polygon | Curve, paint: Paint) -> tuple[Mark, ...]:
+    """Two more of a shape, behind it."""
+    return tuple(
+        replace(shape, points=tuple((x + shift, y + shift) for x, y in shape.points), paint=paint)
+        for shift in (2 * STACK, STACK)
+    )
+
+
+def _bands(bands: Sequence[Band], x: float, y: float, width: float, line: Paint) -> Iterator[Mark]:
+    """Strips side by side, each as wide as its word asks for."""
+    natural = sum(band_width(band.text) for band in bands)
+    for band in bands:
+        own = band_width(band.text) * width / natural
+        tone = tone_name(band.family)
+        yield rectangle(x, y, own, BAND_HEIGHT, replace(line, fill=f"{tone}.fill"))
+        yield Text(x + own / 2, y + BAND_HEIGHT - 3, band.text, BAND_SIZE, f"{tone}.text", anchor="middle")
+        x += own
+
+
+# Links and labels
+
+
+def _link(route: Route, boxes: dict[str, Box]) -> Part:
+    paint = _PAINTS[route.link.kind]
+    marks: list[Mark] = [Curve(route.points, paint)]
+    if route.tip is not None:
+        marks.append(_arrow(route.points[-1], route.tip, paint))
+    return Part(None, f"link {route.link.kind}", _link_label(route.link, boxes), tuple(marks))
+
+
+def _link_label(link: Link, boxes: dict[str, Box]) -> str:
+    if link.tail not in boxes or link.head not in boxes:
+        return ""
+    return f"{_LINK_NAMES[link.kind]} from {boxes[link.tail].path} to {boxes[link.head].path}"
+
+
+def _arrow(base: Point, tip: Point, paint: Paint) -> Polygon:
+    """A triangle with its point at ``tip``."""
+    dx, dy = tip[0] - base[0], tip[1] - base[1]
+    length = (dx * dx + dy * dy) ** 0.5 or 1.0
+    across = (-dy / length * 2.4, dx / length * 2.4)
+    corners = (tip, (base[0] + across[0], base[1] + across[1]), (base[0] - across[0], base[1] - across[1]))
+    return Polygon(corners, Paint(paint.stroke, paint.stroke, 0.4))
+
+
+def _frame_labels(members: Sequence[Member], layout: Layout, depth: int) -> Iterator[Part]:
+    for member in members:
+        if isinstance(member, Frame):
+            yield _frame_label(member, layout, f"frame.{depth % 4}")
+            yield from _frame_labels(member.members, layout, depth + 1)
+
+
+def _frame_label(frame: Frame, layout: Layout, ground: str) -> Part:
+    """Name, call and copies; parameters and MACs below: top left, on plates that lines pass behind."""
+    left, top, _, _ = layout.frames[frame.key]
+    name, caption = frame_heading(frame)
+    start, base = left + 7, top + FRAME_LINE + 1
+    texts = [Text(start, base, name, FRAME_NAME_SIZE, bold=True)]
+    x = start + text_width(name, FRAME_NAME_SIZE, bold=True)
+    if caption:
+        x += 1.5 if caption.startswith("(") else 5
+        texts.append(Text(x, base, caption, FRAME_NAME_SIZE, "faint"))
+        x += text_width(caption, FRAME_NAME_SIZE)
+    if frame.count > 1:
+        texts.append(Text(x + 6, base, badge_text(frame.count), TITLE_SIZE, bold=True))
+        x += 6 + text_width(badge_text(frame.count), TITLE_SIZE, bold=True)
+    plates = [rectangle(start - 2, base - 8.5, x - start + 4, 11, Paint(ground))]
+    if frame.note:
+        texts.append(Text(start, base + FRAME_LINE - 1, frame.note, FRAME_NOTE_SIZE, "faint"))
+        width = text_width(frame.note, FRAME_NOTE_SIZE)
+        plates.append(rectangle(start - 2, base + 1.5, width + 4, 11, Paint(ground)))
+    return Part(None, "heading", marks=(*plates, *texts))
+
+
+def _swatch(family: Family) -> Mark:
+    """A family's shape and colours, small."""
+    tone = tone_name(family)
+    paint = Paint(f"{tone}.fill", f"{tone}.line", 0.9, "dashed" if family is Family.REGULARISE else "solid")
+    return rounded(0, 0, 16, 10, 5, paint) if family is Family.IO else _shape(family, 0, 0, 16, 10, paint)

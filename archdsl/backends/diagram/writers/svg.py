@@ -1,0 +1,149 @@
+"""A scene as SVG: nested groups with ids and spoken labels, colours as attributes and, for other themes, as a style sheet.
+
+Attributes alone make the light picture, so programs that ignore style sheets (Inkscape's import, LaTeX packages)
+show it as well.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from xml.sax.saxutils import escape, quoteattr
+
+from archdsl.backends.diagram.metrics import text_width
+from archdsl.backends.diagram.scene import Curve, Line, Mark, Paint, Part, Point, Polygon, Scene, Text
+from archdsl.backends.diagram.theme import DARK, FONTS, LIGHT, Theme, ThemeName
+
+_DASHES = {"dashed": "4 2.5", "dotted": "1 2.2"}
+_FAMILIES = ", ".join(f"'{font}'" if " " in font else font for font in (*FONTS, "sans-serif"))
+
+
+def write_svg(scene: Scene, theme: ThemeName) -> bytes:
+    """The picture as an SVG document."""
+    return ("\n".join(_document(scene, theme)) + "\n").encode()
+
+
+def _document(scene: Scene, theme: ThemeName) -> Iterator[str]:
+    base = DARK if theme == "dark" else LIGHT
+    width, height = _number(scene.width), _number(scene.height)
+    yield '<?xml version="1.0" encoding="UTF-8"?>'
+    yield (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}pt" height="{height}pt" '
+        f'viewBox="0 0 {width} {height}" class={quoteattr(f"archdsl {theme}")} role="graphics-document" '
+        f'aria-roledescription="network diagram" aria-labelledby="diagram-title" '
+        f'aria-describedby="diagram-description" font-family="{_FAMILIES}">'
+    )
+    yield f'<title id="diagram-title">{_text(scene.title)}</title>'
+    yield f'<desc id="diagram-description">{_text(scene.description)}</desc>'
+    yield f"<style>{_style_sheet(theme)}</style>"
+    for part in scene.parts:
+        yield from _part(part, base)
+    yield "</svg>"
+
+
+def _style_sheet(theme: ThemeName) -> str:
+    """Dark colours, by role: for ``class="dark"``, and where the reader prefers them if the theme leaves it open."""
+    rules = [
+        f".{prefix}-{role.replace('.', '-')}{{{attribute}:{DARK.colour(role)}}}"
+        for role in DARK.roles()
+        for prefix, attribute in (("f", "fill"), ("s", "stroke"))
+    ]
+    dark = "".join(f".archdsl.dark {rule}" for rule in rules)
+    if theme != "auto":
+        return dark
+    return dark + "@media (prefers-color-scheme:dark){" + "".join(f".archdsl.auto {rule}" for rule in rules) + "}"
+
+
+def _part(part: Part, theme: Theme) -> Iterator[str]:
+    attributes = f" class={quoteattr(part.role)}"
+    if part.id is not None:
+        role = "graphics-object" if part.parts else "graphics-symbol"
+        attributes = f' id={quoteattr(_identifier(part.id))}{attributes} role="{role}" aria-label={_quoted(part.label)}'
+    elif not part.parts:
+        attributes += ' aria-hidden="true"' if not part.label else ""
+    yield f"<g{attributes}>"
+    if part.label:
+        yield f"<title>{_text(part.label)}</title>"
+    for mark in part.marks:
+        yield _mark(mark, theme)
+    for inner in part.parts:
+        yield from _part(inner, theme)
+    yield "</g>"
+
+
+def _mark(mark: Mark, theme: Theme) -> str:
+    match mark:
+        case Polygon():
+            return f'<polygon points="{_points(mark.points)}"{_paint(mark.paint, theme)}/>'
+        case Line():
+            return f'<polyline points="{_points(mark.points)}"{_paint(mark.paint, theme)}/>'
+        case Curve():
+            start, *rest = mark.points
+            close = "Z" if mark.points[0] == mark.points[-1] else ""
+            return f'<path d="M{_points((start,))}C{_points(tuple(rest))}{close}"{_paint(mark.paint, theme)}/>'
+        case Text():
+            return _words(mark, theme)
+
+
+def _words(mark: Text, theme: Theme) -> str:
+    """A line of text, held to the width that the layout gave it whatever font the reader has."""
+    classes, attributes = f"f-{_class(mark.role)}", f'fill="{theme.colour(mark.role)}"'
+    if mark.halo is not None:
+        classes += f" s-{_class(mark.halo)}"
+        attributes += f' stroke="{theme.colour(mark.halo)}" stroke-width="3" stroke-linejoin="round" paint-order="stroke"'
+    if mark.bold:
+        attributes += ' font-weight="bold"'
+    if mark.anchor != "start":
+        attributes += f' text-anchor="{mark.anchor}"'
+    length = _number(text_width(mark.text, mark.size, bold=mark.bold))
+    return (
+        f'<text x="{_number(mark.x)}" y="{_number(mark.y)}" font-size="{_number(mark.size)}" textLength="{length}" '
+        f'lengthAdjust="spacingAndGlyphs" class="{classes}" {attributes}>{_text(mark.text)}</text>'
+    )
+
+
+def _paint(paint: Paint, theme: Theme) -> str:
+    classes = []
+    attributes = ""
+    if paint.fill is None:
+        attributes += ' fill="none"'
+    else:
+        classes.append(f"f-{_class(paint.fill)}")
+        attributes += f' fill="{theme.colour(paint.fill)}"'
+    if paint.stroke is not None:
+        classes.append(f"s-{_class(paint.stroke)}")
+        attributes += f' stroke="{theme.colour(paint.stroke)}" stroke-width="{_number(paint.width)}"'
+    if paint.dash in _DASHES:
+        attributes += f' stroke-dasharray="{_DASHES[paint.dash]}"'
+    return f' class="{" ".join(classes)}"{attributes}'
+
+
+def _class(role: str) -> str:
+    return role.replace(".", "-")
+
+
+def _identifier(path: str) -> str:
+    """A path as an XML name."""
+    name = re.sub(r"[^\w.\-]", "_", path)
+    return name if re.match(r"[A-Za-z_]", name) else f"_{name}"
+
+
+def _text(text: str) -> str:
+    return escape(_legal(text))
+
+
+def _quoted(text: str) -> str:
+    return quoteattr(_legal(text))
+
+
+def _legal(text: str) -> str:
+    """Text without the control characters that XML forbids."""
+    return re.sub(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "", text)
+
+
+def _points(points: tuple[Point, ...]) -> str:
+    return " ".join(f"{_number(x)},{_number(y)}" for x, y in points)
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}".rstrip("0").rstrip(".").replace("-0", "-0") or "0"

@@ -1,0 +1,302 @@
+"""Writes a graph as a PyTorch module that stands alone: readable, and exactly what ``compile`` runs."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from textwrap import shorten
+from typing import Any
+
+from archdsl.backends.python.classes import UnitClass, classify, parametrise
+from archdsl.backends.python.forward import Forward, argument_names, input_names
+from archdsl.backends.python.initialise import write_reset
+from archdsl.backends.python.names import MODULE_NAMES, Registry, attribute, camel_case, is_plain
+from archdsl.backends.python.naming import describe, name_classes
+from archdsl.backends.python.runtime import Runtime, gather, imports
+from archdsl.backends.python.units import CallItem, Item, OpItem, Use, partition
+from archdsl.backends.python.writer import Mark, PythonSource, Writer
+from archdsl.graph.graph import Graph, Output, Port
+from archdsl.source import Span
+
+_DOCSTRING_WIDTH = 110
+
+__all__ = ["Mark", "PythonSource", "write"]
+
+
+def write(graph: Graph) -> PythonSource:
+    """The network as the text of a Python module that needs nothing but torch.
+
+    Its last class is the network; ``load_state_dict`` keys are the paths of the graph's nodes.
+    """
+    return _ModuleWriter(graph).run()
+
+
+class _ModuleWriter:
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._writer = Writer()
+        self._classes = classify(partition(graph))
+        codes = [item.code for cls in self._classes for item in cls.model.items if isinstance(item, OpItem)]
+        self._runtimes = gather(name for code in codes for name in code.runtime)
+        self._registry = Registry(MODULE_NAMES.union(*(module.names for module in self._runtimes)))
+        self._root = self._classes[-1]
+        self._root.name = self._registry.claim(camel_case(graph.name))
+        always = [output for output in graph.outputs if output.only != "train"]
+        #: Outputs of training, those of evaluation, and the names of their types if they are several.
+        self._training, self._evaluation = list(graph.outputs), always
+        self._training_type = self._output_type(self._training, "Output")
+        same = len(always) == len(graph.outputs)
+        self._evaluation_type = self._training_type if same else self._output_type(always, "EvaluationOutput")
+
+    def _output_type(self, outputs: Sequence[Output], suffix: str) -> str | None:
+        return self._registry.claim(f"{self._root.name}{suffix}") if len(outputs) > 1 else None
+
+    def run(self) -> PythonSource:
+        name_classes(self._graph, self._classes[:-1], self._registry)
+        parametrise(self._graph, self._classes)
+        self._write_head()
+        for module in self._runtimes:
+            self._gap()
+            self._writer.verbatim(module.body)
+        for cls in self._classes[:-1]:
+            self._gap()
+            self._write_class(cls)
+        for name, outputs in self._output_types().items():
+            self._gap()
+            self._write_output_type(name, outputs)
+        self._gap()
+        self._write_root()
+        return self._writer.finish(self._root.name, _places(self._graph))
+
+    def _gap(self) -> None:
+        self._writer.line()
+        self._writer.line()
+
+    def _output_types(self) -> dict[str, Sequence[Output]]:
+        types = {self._evaluation_type: self._evaluation, self._training_type: self._training}
+        return {name: outputs for name, outputs in types.items() if name is not None}
+
+    # Head --------------------------------------------------------------------------------------------------------
+
+    def _write_head(self) -> None:
+        graph = self._graph
+        title = f": {graph.title.strip().rstrip('.')}" if graph.title else ""
+        lines = [f"{graph.name}{title}.", *_paragraph(graph.papers)]
+        lines += _paragraph(graph.notes)
+        facts = [f"{_shapes(graph, graph.inputs)} -> {', '.join(map(_output_text, graph.output_types().items()))}"]
+        facts += [f"{_trainable(graph):,} parameters"]
+        if graph.arguments:
+            facts.append("Built with " + ", ".join(f"{name}={_shown(value)}" for name, value in graph.arguments.items()))
+        lines += ["", *(f"{fact}." for fact in facts)]
+        self._writer.verbatim(f'"""{_docstring(lines)}\n"""' if len(lines) > 1 else f'"""{_docstring(lines)}"""')
+        self._writer.line()
+        self._writer.line("from __future__ import annotations")
+        self._writer.line()
+        for line in imports(self._runtimes, self._needed_imports()):
+            self._writer.line(line)
+
+    def _needed_imports(self) -> list[str]:
+        code = "\n".join(text for cls in self._classes for text in (*cls.calls, *cls.constructions))
+        needed = ["import torch", "from torch import Tensor, nn"]
+        if "F." in code:
+            needed.append("import torch.nn.functional as F")
+        if "math." in code:
+            needed.append("import math")
+        if self._output_types():
+            needed.append("from typing import NamedTuple")
+        return needed
+
+    # Classes -----------------------------------------------------------------------------------------------------
+
+    def _write_class(self, cls: UnitClass) -> None:
+        writer, unit = self._writer, cls.model
+        writer.line(f"class {cls.name}(nn.Module):", unit.scope.span)
+        with writer.indented():
+            self._write_description(*describe(cls), is_step=cls.definition is None)
+            writer.line()
+            parameters = "".join(f", {parameter.name}: {parameter.annotation}" for parameter in cls.parameters)
+            writer.line(f"def __init__(self{parameters}) -> None:")
+            with writer.indented():
+                writer.line("super().__init__()")
+                for parameter in cls.stored:
+                    writer.line(f"self.{parameter.name} = {parameter.name}")
+                self._write_children(cls)
+            writer.line()
+            names = argument_names(unit)
+            arguments = ", ".join(f"{name}: Tensor" for name in names.values())
+            several = ", ".join(["Tensor"] * len(unit.outputs))
+            result = "Tensor" if len(unit.outputs) == 1 else f"tuple[{several}]"
+            if any(item.use is Use.TRAINING for item in unit.runs()):
+                result = _optional(result)
+            writer.line(f"def forward(self, {arguments}) -> {result}:")
+            with writer.indented():
+                forward = Forward(
+                    self._graph, cls, writer, names, preferred={}, leaving=unit.outputs, guarded=True
+                )
+                self._write_return(forward, forward.run(), unit.outputs)
+
+    def _write_description(self, what: str, where: str, *, is_step: bool) -> None:
+        text = _docstring([f"{what} {where}." if is_step else f"{what}, {where}."])
+        if len(text) <= _DOCSTRING_WIDTH:
+            self._writer.line(f'"""{text}"""')
+            return
+        self._writer.line(f'"""{_docstring([what])}.')
+        self._writer.line()
+        self._writer.line(shorten(_docstring([where[:1].upper() + where[1:]]), _DOCSTRING_WIDTH, placeholder=" …") + ".")
+        self._writer.line('"""')
+
+    def _write_return(
+        self, forward: Forward, result: tuple[str, Span | None, Sequence[Mark], str] | None, outputs: Sequence[Port]
+    ) -> None:
+        if result is None:
+            self._writer.line(f"return {', '.join(map(forward.name, outputs))}")
+            return
+        text, span, marks, comment = result
+        marks = [mark.shifted(len("return ")) for mark in marks]
+        self._writer.line(f"return {text}", span, comment=comment, marks=marks)
+
+    def _write_children(self, cls: UnitClass) -> None:
+        """Make the modules, with plain containers for levels of paths that are no modules of their own."""
+        made: set[str] = set()
+        for item, construction in zip(cls.model.items, cls.constructions, strict=True):
+            path = item.attribute
+            if path is None or path in made:
+                continue
+            parts = path.split(".")
+            for level in range(1, len(parts)):
+                container = ".".join(parts[:level])
+                if container not in made:
+                    made.add(container)
+                    self._writer.line(f"{attribute('self', container)} = nn.Module()")
+            made.add(path)
+            self._writer.line(f"{attribute('self', path)} = {construction}", _span(item))
+
+    # The network -------------------------------------------------------------------------------------------------
+
+    def _write_output_type(self, name: str, outputs: Sequence[Output]) -> None:
+        when = "" if len(outputs) == len(self._training) and self._training == self._evaluation else (
+            " in training" if outputs is self._training else " in evaluation"
+        )
+        self._writer.line(f"class {name}(NamedTuple):")
+        with self._writer.indented():
+            self._writer.line(f'"""What ``{self._root.name}`` yields{when}."""')
+            self._writer.line()
+            for output in outputs:
+                self._writer.line(f"{_field(output.name)}: Tensor", comment=str(self._graph.type_of(output.port)))
+
+    def _write_root(self) -> None:
+        writer, root = self._writer, self._root
+        writer.line(f"class {root.name}(nn.Module):", self._graph.scopes[0].span)
+        with writer.indented():
+            writer.line('"""The network; its weights are initialised on ``device``, once."""')
+            writer.line()
+            writer.line(
+                "def __init__(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> None:"
+            )
+            with writer.indented():
+                writer.line("super().__init__()")
+                writer.line('with torch.device("meta"):')
+                with writer.indented():
+                    self._write_children(root)
+                    if not any(root.constructions):
+                        writer.line("pass")
+                writer.line("self.to(dtype=dtype)")
+                writer.line("self.to_empty(device=torch.get_default_device() if device is None else device)")
+                writer.line("self.reset_parameters()")
+            writer.line()
+            self._write_root_forward()
+            writer.line()
+            write_reset(writer, self._graph, self._runtimes)
+
+    def _write_root_forward(self) -> None:
+        names = input_names(self._graph)
+        arguments = ", ".join(f"{name}: Tensor" for name in names.values())
+        preferred = {output.port: output.name for output in self._graph.outputs if output.name != "out"}
+        leaving = tuple(output.port for output in self._graph.outputs)
+        results = dict.fromkeys((self._training_type or "Tensor", self._evaluation_type or "Tensor"))
+        self._writer.line(f"def forward(self, {arguments}) -> {' | '.join(results)}:")
+        with self._writer.indented():
+            forward = Forward(
+                self._graph, self._root, self._writer, names, preferred=preferred, leaving=leaving, guarded=False
+            )
+            result = forward.run()
+            if len(self._training) == 1:
+                self._write_return(forward, result, leaving)
+                return
+            if self._training != self._evaluation:
+                self._writer.line("if self.training:")
+                with self._writer.indented():
+                    self._writer.line(self._results(forward, self._training, self._training_type))
+                self._writer.line(self._results(forward, self._evaluation, self._evaluation_type))
+                return
+            self._writer.line(self._results(forward, self._training, self._training_type))
+
+    @staticmethod
+    def _results(forward: Forward, outputs: Sequence[Output], type_name: str | None) -> str:
+        if type_name is None:
+            return f"return {forward.name(outputs[0].port)}" if outputs else "return ()"
+        fields = ", ".join(f"{_field(output.name)}={forward.name(output.port)}" for output in outputs)
+        return f"return {type_name}({fields})"
+
+
+# Text ------------------------------------------------------------------------------------------------------------
+
+
+def _span(item: Item) -> Span:
+    return item.unit.scope.span if isinstance(item, CallItem) else item.node.span
+
+
+def _optional(result: str) -> str:
+    return result.replace("Tensor", "Tensor | None")
+
+
+def _field(name: str) -> str:
+    """Name of an output as a field of a named tuple, which must not begin with an underscore."""
+    chosen = name.lstrip("_") or "out"
+    taken = chosen in ("count", "index") or not is_plain(chosen)
+    return f"{chosen}_" if taken else chosen
+
+
+def _paragraph(texts: Sequence[str]) -> list[str]:
+    return ["", *texts] if texts else []
+
+
+def _docstring(lines: Sequence[str]) -> str:
+    """Text that is safe within triple quotes."""
+    text = "\n".join(" ".join(line.split()) for line in lines)
+    text = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    return f'{text[:-1]}\\"' if text.endswith('"') else text
+
+
+def _shapes(graph: Graph, nodes: Sequence[Any]) -> str:
+    return ", ".join(
+        str(node.outputs[0]) if node.path == "input" else f"{node.path} {node.outputs[0]}" for node in nodes
+    )
+
+
+def _output_text(output: tuple[str, object]) -> str:
+    return f"{output[0]} {output[1]}"
+
+
+def _shown(value: object) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except TypeError:
+        return str(value)
+
+
+def _trainable(graph: Graph) -> int:
+    """Number of trainable parameters; tied ones count once."""
+    sizes: dict[str, int] = {}
+    for node in graph.nodes:
+        if node.path not in sizes:
+            weights = node.op.weights(*graph.input_types(node))
+            sizes[node.path] = sum(weight.size for weight in weights.values() if weight.trainable)
+    return sum(sizes.values())
+
+
+def _places(graph: Graph) -> Mapping[str, Span]:
+    """Where each operator was written, but for those that share their path."""
+    counts = Counter(node.path for node in graph.nodes)
+    return {node.path: node.span for node in graph.nodes if counts[node.path] == 1}

@@ -1,0 +1,181 @@
+"""Runs generated source: a graph becomes a ``torch.nn.Module``.
+
+The source runs exactly as it is exported. Around it stands what only a living module can have: its text is registered
+for tracebacks and debuggers, an exception on the way through ``forward`` gets a note that names the line of the
+specification, and a module can be pickled as a whole, since its pickle carries the source.
+"""
+
+from __future__ import annotations
+
+import linecache
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from io import BytesIO
+from types import ModuleType, TracebackType
+from typing import Any
+
+import torch
+from torch import nn
+
+from archdsl.backends.python.module import write
+from archdsl.backends.python.writer import Mark, PythonSource
+from archdsl.graph.graph import Graph
+from archdsl.source import Span
+
+#: Generated sources by the name of their file in tracebacks.
+_SOURCES: dict[str, PythonSource] = {}
+
+
+def build(
+    graph: Graph,
+    *,
+    device: torch.device | str | int | None = None,
+    dtype: torch.dtype | None = None,
+    memory_format: torch.memory_format | None = None,
+    seed: int | None = None,
+) -> nn.Module:
+    """The network as a module, its weights initialised once, on ``device``.
+
+    Parameters
+    ----------
+    device, dtype
+        Where the weights are and of what type; torch's own defaults if None.
+    memory_format
+        Layout of the weights with four axes, as ``torch.channels_last``.
+    seed
+        Makes the weights the same each time, and leaves torch's generators as they were.
+    """
+    network = load(write(graph))
+    with _seeded(seed, device):
+        module = network(device=device, dtype=dtype)
+    if memory_format is not None:
+        module.to(memory_format=memory_format)
+    return module
+
+
+def export(graph: Graph, *, seed: int | None = None) -> bytes:
+    """The network in evaluation mode as an exported program: the bytes of a ``.pt2`` file, weights included.
+
+    The size of the batch stays free where the operators allow it.
+    """
+    module = build(graph, seed=seed).eval()
+    types = [node.outputs[0] for node in graph.inputs]
+    examples = tuple(torch.zeros(2, *type.shape, dtype=torch.long if type.dtype == "int" else None) for type in types)
+    batches = tuple({0: torch.export.Dim.AUTO} for _ in examples)
+    program = torch.export.export(module, examples, dynamic_shapes=batches)
+    file = BytesIO()
+    torch.export.save(program, file)
+    return file.getvalue()
+
+
+@contextmanager
+def _seeded(seed: int | None, device: torch.device | str | int | None) -> Iterator[None]:
+    if seed is None:
+        yield
+        return
+    place = torch.get_default_device() if device is None else torch.device(device)
+    is_cpu = place.type in ("cpu", "meta")
+    index = place.index or 0
+    with torch.random.fork_rng(devices=[] if is_cpu else [index], device_type="cuda" if is_cpu else place.type):
+        torch.manual_seed(seed)
+        yield
+
+
+def load(source: PythonSource) -> type[nn.Module]:
+    """The class that a generated source defines; the same class for the same source."""
+    network = getattr(_execute(source), source.class_name)
+    assert isinstance(network, type)
+    assert issubclass(network, nn.Module)
+    return network
+
+
+def _execute(source: PythonSource) -> ModuleType:
+    """A module with the source run in it, known to ``sys.modules`` so that pickle and inspect find its classes."""
+    key = sha256(source.text.encode()).hexdigest()[:12]
+    name = f"archdsl_{source.class_name.lower()}_{key}"
+    file = f"<archdsl {source.class_name} {key}>"
+    if name in sys.modules:
+        _SOURCES[file] = source  # the same text may come from another place in a specification
+        return sys.modules[name]
+    module = ModuleType(name)
+    module.__file__ = file
+    linecache.cache[file] = len(source.text), None, source.text.splitlines(keepends=True), file
+    _SOURCES[file] = source
+    sys.modules[name] = module
+    exec(compile(source.text, file, "exec"), module.__dict__)  # noqa: S102 - text that this package wrote
+    network = getattr(module, source.class_name)
+    network.__call__ = _call
+    network.__reduce__ = _reduce
+    network.__archdsl_source__ = source
+    return module
+
+
+def _call(self: nn.Module, *arguments: Any, **keywords: Any) -> Any:
+    """Run the network; an exception learns where in the specification it came up."""
+    try:
+        return nn.Module.__call__(self, *arguments, **keywords)
+    except Exception as error:
+        explain(error, self)
+        raise
+
+
+def _reduce(self: nn.Module) -> tuple[Any, ...]:
+    """Pickle the network together with its source."""
+    return _restore, (type(self).__archdsl_source__,), self.__dict__
+
+
+def _restore(source: PythonSource) -> nn.Module:
+    network = load(source)
+    return network.__new__(network)
+
+
+# Tracebacks ------------------------------------------------------------------------------------------------------
+
+
+def explain(error: BaseException, network: nn.Module) -> None:
+    """Add a note to an exception that names the operator, its line in the specification, and what stands there."""
+    source: PythonSource | None = type(network).__archdsl_source__
+    path, mark = "", None
+    for frame in _frames(error.__traceback__):
+        found = _mark(frame)
+        if found is None:
+            continue
+        path = f"{path}.{found.path}" if path else found.path
+        mark = found
+    if mark is None or source is None:
+        return
+    span = source.places.get(path, mark.span)
+    note = f"{span} in {path}: {_first_line(span)}"
+    if note not in getattr(error, "__notes__", ()):
+        error.add_note(note)
+
+
+def _frames(traceback: TracebackType | None) -> Iterator[TracebackType]:
+    """The frames of generated code in which a ``forward`` was under way, the outermost first."""
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        if code.co_filename in _SOURCES and code.co_name == "forward":
+            yield traceback
+        traceback = traceback.tb_next
+
+
+def _mark(traceback: TracebackType) -> Mark | None:
+    """The operator that a frame was running: the smallest that has the failing instruction in it."""
+    code = traceback.tb_frame.f_code
+    marks = _SOURCES[code.co_filename].marks[traceback.tb_lineno - 1]
+    start, stop = _columns(traceback)
+    around = [mark for mark in marks if mark.start <= start and stop <= mark.stop]
+    return min(around or marks, key=lambda mark: mark.stop - mark.start, default=None)
+
+
+def _columns(traceback: TracebackType) -> tuple[int, int]:
+    """Columns of the failing instruction; none at all if Python does not keep them."""
+    positions = list(traceback.tb_frame.f_code.co_positions())
+    _, _, start, stop = positions[traceback.tb_lasti // 2]
+    return (start or 0, stop or 0) if stop is not None else (1, 0)
+
+
+def _first_line(span: Span) -> str:
+    return span.text.split("\n", 1)[0].strip()

@@ -1,0 +1,64 @@
+"""What the tests share."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a command line gave."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def arch(capsys: pytest.CaptureFixture[str]) -> Callable[..., Finished]:
+    """Run the command line in this process."""
+    from archdsl.cli.main import run
+
+    def finished(*arguments: str | Path) -> Finished:
+        capsys.readouterr()
+        code = run([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return Finished(code, captured.out, captured.err)
+
+    return finished
+
+
+@pytest.fixture(scope="session")
+def python() -> Callable[..., str]:
+    """Run code in a fresh interpreter and return its standard output."""
+
+    def output(code: str, *arguments: str) -> str:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, "-c", code, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=120)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return output
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all-variants", action="store_true", help="compile and export every variant of the zoo")
+    parser.addoption("--accept", action="store_true", help="write what the tests find as the new golden files")
+
+
+@pytest.fixture
+def accept(request: pytest.FixtureRequest) -> bool:
+    """Whether goldens are to be written instead of compared; never in CI, which must see stale ones."""
+    wanted = bool(request.config.getoption("--accept"))
+    assert not (wanted and os.environ.get("CI")), "goldens are accepted by a person, not by CI"
+    return wanted

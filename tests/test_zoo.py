@@ -1,0 +1,258 @@
+"""The zoo: every variant checks, counts, trains and compiles; its figures are the published ones."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+import archdsl
+from archdsl.project import zoo
+from tools.peers import flatten
+
+DATA = Path(__file__).parent / "data"
+
+NAMES = list(zoo())
+
+#: Variants that between them have every construct of the zoo.
+SUBSET = (
+    "lenet5",
+    "resnet18",
+    "resnet50_v1_caffe",
+    "resnet20_cifar",
+    "densenet40_k12_cifar",
+    "vgg11_lrn",
+    "vgg11_cifar",
+    "googlenet",
+    "googlenet_bn",
+    "fractalnet20",
+    "fractalnet20_torch",
+    "unet",
+    "unet_padded",
+    "unet_padded_bilinear",
+    "shufflenet_g3",
+    "mobilenet_v2_050",
+)
+
+#: Parameters that make a specification small, by the name of its file, where its structure allows it.
+SMALL: dict[str, dict[str, Any]] = {
+    "resnet": {"input": "3x64x64"},
+    "densenet": {"input": "3x64x64"},
+    "vgg": {"input": "3x32x32"},
+    "googlenet_bn": {"input": "3x64x64"},
+    "fractalnet": {"widths": [4, 8, 8, 16, 16]},
+    "unet": {"size": 188, "width": 8},
+    "shufflenet": {"input": "3x64x64"},
+    "mobilenet_v2": {"size": 64},
+}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A row of the table of figures."""
+
+    network: str
+    variant: str
+    target: str
+    input: str
+    classes: int
+    parameters: int
+    macs: int
+    reference: str
+
+    @property
+    def counts_training(self) -> bool:
+        """Whether the multiply-accumulates are those of training, with the auxiliary classifiers."""
+        return self.reference.endswith("train_val.prototxt")
+
+    def __str__(self) -> str:
+        return f"{self.network} {self.variant}"
+
+
+def figures() -> Iterator[Figure]:
+    with (DATA / "figures.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            counts = {"classes": int(row["classes"]), "parameters": int(row["params"]), "macs": int(row["macs"])}
+            yield Figure(
+                row["network"], row["variant"], row["target"], row["input"], reference=row["reference"], **counts
+            )
+
+
+@cache
+def loaded(name: str) -> archdsl.Network:
+    return archdsl.load(name)
+
+
+def small(name: str) -> archdsl.Network:
+    return archdsl.load(name, **SMALL.get(zoo()[name].path.stem, {}))
+
+
+def batch(network: archdsl.Network, count: int = 2, device: str = "cpu") -> Tensor:
+    (image,) = network.graph.inputs
+    generator = torch.Generator().manual_seed(0)
+    shape = (count, *image.outputs[0].shape)
+    return torch.empty(shape, device=device) if device == "meta" else torch.randn(shape, generator=generator)
+
+
+def assert_same(result: Any, expected: Any) -> None:
+    tensors, others = flatten(result), flatten(expected)
+    assert len(tensors) == len(others) > 0
+    for tensor, other in zip(tensors, others, strict=True):
+        torch.testing.assert_close(tensor, other, rtol=1e-5, atol=1e-6)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "variant" in metafunc.fixturenames:
+        metafunc.parametrize("variant", NAMES if metafunc.config.getoption("all_variants") else SUBSET)
+
+
+# Figures -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("figure", figures(), ids=str)
+def test_the_analysis_gives_the_figure(figure: Figure) -> None:
+    network = loaded(figure.target)
+    cost = network.analysis.cost
+    assert cost.parameters == figure.parameters
+    assert (cost.train_macs if figure.counts_training else cost.macs) == figure.macs
+    assert [str(node.outputs[0]) for node in network.graph.inputs] == [figure.input]
+    assert network.graph.output_types()["out"].channels == figure.classes
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_torch_counts_what_the_analysis_counts(name: str) -> None:
+    network = loaded(name)
+    module = network.module(device="meta")
+    cost = network.analysis.cost
+    assert sum(parameter.numel() for parameter in module.parameters()) == cost.parameters
+    assert counted_macs(module.eval(), batch(network, 1, "meta")) == cost.macs
+    if any(output.only for output in network.graph.outputs):
+        assert counted_macs(module.train(), batch(network, 2, "meta")) == 2 * cost.train_macs
+
+
+def counted_macs(module: torch.nn.Module, images: Tensor) -> int:
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        module(images)
+    flops: int = counter.get_total_flops()
+    assert flops % 2 == 0
+    return flops // 2
+
+
+# Every variant -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_variant_checks_without_warnings(name: str) -> None:
+    assert archdsl.check(zoo()[name].path) == ()
+    assert loaded(name).warnings == ()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_weight_of_a_variant_learns(name: str) -> None:
+    network = loaded(name)
+    module = network.module(device="meta").train()
+    outputs = module(batch(network, 2, "meta"))
+    torch.stack([output.sum() for output in flatten(outputs)]).sum().backward()
+    assert [path for path, parameter in module.named_parameters() if parameter.grad is None] == []
+    inferred = [tuple(stream.shape) for stream in network.graph.output_types().values()]
+    assert [tuple(output.shape[1:]) for output in flatten(outputs)] == inferred
+
+
+def test_a_variant_learns(variant: str) -> None:
+    network = small(variant)
+    module = network.module(seed=0).train()
+    (sum(output.square().mean() for output in flatten(module(batch(network))))).backward()
+    gradients = {path: parameter.grad for path, parameter in module.named_parameters()}
+    assert all(gradient is not None and gradient.isfinite().all() for gradient in gradients.values())
+    assert sum(bool(gradient.any()) for gradient in gradients.values()) > len(gradients) // 2
+
+
+# What torch does with modules --------------------------------------------------------------------------------------
+
+
+def test_torch_compiles_a_variant_whole(variant: str) -> None:
+    torch.compiler.reset()
+    network = small(variant)
+    module = network.module(seed=0).eval()
+    compiled = torch.compile(module, fullgraph=True, backend="eager")
+    images = batch(network)
+    with torch.no_grad():
+        assert_same(compiled(images), module(images))
+    compiled.train()
+    assert len(flatten(compiled(images))) == len(network.graph.outputs)
+
+
+def test_torch_exports_a_variant(variant: str) -> None:
+    network = small(variant)
+    module = network.module(seed=0).eval()
+    images = batch(network)
+    with torch.no_grad():
+        assert_same(torch.export.export(module, (images,)).module()(images), module(images))
+
+
+def test_a_variant_can_be_copied_and_stored(variant: str) -> None:
+    network = small(variant)
+    module = network.module(seed=0).eval()
+    images = batch(network)
+    with torch.no_grad():
+        expected = module(images)
+        copied = copy.deepcopy(module)
+        assert_same(copied(images), expected)
+        stored = io.BytesIO()
+        torch.save(module.state_dict(), stored)
+        for parameter in module.parameters():
+            parameter.zero_()
+        assert_same(copied(images), expected)
+        other = network.module(seed=1).eval()
+        stored.seek(0)
+        other.load_state_dict(torch.load(stored, weights_only=True), strict=True)
+        assert_same(other(images), expected)
+
+
+RUN_ALONE = """
+import runpy, sys
+from pathlib import Path
+
+sys.modules["archdsl"] = None  # an import of it would fail
+import torch
+
+for source in map(Path, sys.argv[1:]):
+    given = torch.load(source.with_suffix(".pt"), weights_only=True)
+    module = runpy.run_path(str(source))[given["name"]]().eval()
+    module.load_state_dict(given["weights"])
+    with torch.no_grad():
+        result = module(given["images"])
+    torch.save(tuple(result) if isinstance(result, tuple) else (result,), source.with_suffix(".out"))
+"""
+
+
+def test_sources_stand_alone(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    expected: dict[Path, Any] = {}
+    for name in NAMES if request.config.getoption("all_variants") else SUBSET:
+        network = small(name)
+        module, images, source = network.module(seed=0).eval(), batch(network), network.source()
+        path = tmp_path / f"{name}.py"
+        path.write_text(source.text, encoding="utf-8")
+        given = {"name": source.class_name, "weights": module.state_dict(), "images": images}
+        torch.save(given, path.with_suffix(".pt"))
+        with torch.no_grad():
+            expected[path] = module(images)
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    command = [sys.executable, "-I", "-c", RUN_ALONE, *map(str, expected)]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for path, outputs in expected.items():
+        assert_same(torch.load(path.with_suffix(".out"), weights_only=True), outputs)

@@ -165,10 +165,11 @@ def _middle_left_out(calls: Sequence[Call]) -> Iterator[str]:
 def _snippet(marks: list[_Mark], gutter: int, style: str, paint: _Paint) -> Iterator[str]:
     """The lines of one file that the marks lie on, each followed by its marks."""
     arrow = "-->" if marks[0].is_primary else ":::"
-    yield f"{' ' * gutter}{paint(_BLUE, arrow)} {printable(str(marks[0].span))}"
     source = marks[0].span.source
-    if not source.text:
+    if not source.text:  # what could not be read has a name but no places
+        yield f"{' ' * gutter}{paint(_BLUE, arrow)} {printable(source.name)}"
         return
+    yield f"{' ' * gutter}{paint(_BLUE, arrow)} {printable(str(marks[0].span))}"
     bar = f"{' ' * gutter} {paint(_BLUE, '|')}"
     yield bar
     previous = None

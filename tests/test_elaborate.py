@@ -9,7 +9,7 @@ import pytest
 from archdsl import codes
 from archdsl.diagnostic import Diagnostic
 from archdsl.graph.elaborate import Elaborated, Load, LoadError, elaborate, load_nothing
-from archdsl.graph.expressions import divisible
+from archdsl.graph.functions import divisible
 from archdsl.graph.graph import Graph, Node
 from archdsl.graph.verify import verify
 from archdsl.source import Source

@@ -122,7 +122,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 # Figures -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("figure", figures(), ids=str)
+@pytest.mark.parametrize("figure", list(figures()), ids=str)
 def test_the_analysis_gives_the_figure(figure: Figure) -> None:
     network = loaded(figure.target)
     cost = network.analysis.cost

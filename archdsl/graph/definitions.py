@@ -262,4 +262,3 @@ def names_in(node: object) -> list[str]:
         elif isinstance(current, tree.Tree):
             pending.extend(tree.children(current))
     return list(found)
-

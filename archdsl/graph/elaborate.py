@@ -21,7 +21,9 @@ from archdsl.graph.builder import MAX_NODES, Builder, TooManyNodes
 from archdsl.graph.findings import Exhausted, Findings, TooManyFindings
 from archdsl.graph.flow import Flow
 from archdsl.graph.graph import Graph, Output
+from archdsl.graph.names import Names
 from archdsl.graph.scope import Context, Environment, Level
+from archdsl.graph.statements import Statements
 from archdsl.graph.unused import unused
 from archdsl.graph.values import BROKEN, UNKNOWN, Closure, Lookup, Namespace, Problem, Streams, Value, problem
 from archdsl.ops import lookup
@@ -52,7 +54,7 @@ class Load(Protocol):
         """
 
 
-def load_nothing(source: Source, path: str, /) -> Source:
+def load_nothing(_: Source, path: str, /) -> Source:
     """A ``Load`` for texts that stand alone."""
     raise LoadError(codes.UNREADABLE, f"`{path}` cannot be read from here", "a text without a file uses no other file")
 
@@ -128,7 +130,8 @@ class _Elaboration:
         self._name = variant or (self._net.name if self._net else PurePath(file.source.name).stem)
         self._builder = Builder(self._name, span)
         self._flow = Flow(self._builder, findings)
-        self._flow.rules |= {
+        self._statements = Statements(self._builder, self._flow)
+        self._statements.rules |= {
             tree.Net: self._statement_net,
             tree.Documentation: self._statement_documentation,
             tree.Variant: lambda statement, context: None,
@@ -149,7 +152,7 @@ class _Elaboration:
             self._define_all(library, prelude, self._builder.root.level)
         context = Context(Environment(prelude), {}, self._builder.root, Streams(()), Streams(()), {})
         try:
-            self._flow.statements(self._file.statements, context)
+            self._statements.run(self._file.statements, context)
             self._finish(context)
         except TooManyFindings:
             return None
@@ -199,7 +202,7 @@ class _Elaboration:
         if not any(output.kind == "output" for output in self._builder.outputs):
             main = Output("out", BROKEN.items[0].port)
             try:
-                self._flow.add_output(last, Streams(context.trunk.items), main)
+                self._statements.add_output(last, Streams(context.trunk.items), main)
             except Problem as found:
                 self._add(found)
 
@@ -221,7 +224,7 @@ class _Elaboration:
                 message = f"the network's parameter `{parameter.name}` has no value"
                 hint = f"give it a default, or a value: `--set {parameter.name}=…`"
                 self._flow.report(problem(codes.MISSING_ARGUMENT, message, parameter.span, hint=hint), context)
-            self._flow.bind(context, parameter.name, value, parameter.span)
+            Names.bind(context, parameter.name, value, parameter.span)
             self._values[parameter.name] = value
 
     def _chosen(self, net: tree.Net, context: Context) -> dict[str, Value]:
@@ -263,7 +266,7 @@ class _Elaboration:
         type_ = TensorType(shape)
         streams = self._builder.add(context.frame, op.make(shape=shape), (), (type_,), statement.span, name)
         if statement.name is not None:
-            self._flow.bind(context, statement.name, streams, statement.span)
+            Names.bind(context, statement.name, streams, statement.span)
         untouched = context.trunk.items == context.entry.items
         context.entry = Streams(context.entry.items + streams.items)
         context.trunk = context.entry if untouched else streams
@@ -306,11 +309,11 @@ class _Elaboration:
                 context.environment.bind(statement.alias, UNKNOWN, statement.span)
             raise
         if statement.alias is not None:
-            self._flow.bind(context, statement.alias, Namespace(statement.alias, members), statement.span)
+            Names.bind(context, statement.alias, Namespace(statement.alias, members), statement.span)
             return
         for name, binding in members.bindings.items():
             if isinstance(binding.value, Closure):
-                self._flow.bind(context, name, binding.value, statement.span)
+                Names.bind(context, name, binding.value, statement.span)
 
     def _module(self, statement: tree.Use, source: Source, context: Context) -> Environment:
         try:
@@ -340,9 +343,9 @@ class _Elaboration:
         context = Context(environment, {}, self._builder.root, Streams(()), Streams(()), {})
         rules: dict[type, Callable[[Any, Context], None]] = {
             tree.Net: self._defaults_of_net,
-            tree.Let: self._flow.rules[tree.Let],
-            tree.Set: self._flow.rules[tree.Set],
-            tree.Links: self._flow.rules[tree.Links],
+            tree.Let: self._statements.rules[tree.Let],
+            tree.Set: self._statements.rules[tree.Set],
+            tree.Links: self._statements.rules[tree.Links],
             tree.Use: self._statement_use,
         }
         for statement in file.statements:
@@ -387,5 +390,3 @@ def freeze(value: object) -> Value:
     if isinstance(value, dict):
         return Lookup({key: freeze(item) for key, item in value.items()})
     return value
-
-

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import math
-import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from fractions import Fraction
 from typing import NoReturn, cast
 
 from archdsl import codes
-from archdsl.diagnostic import Edit, Fix, Label, near
+from archdsl.diagnostic import near
+from archdsl.graph.arithmetic import combine, is_number
 from archdsl.graph.builder import Builder
+from archdsl.graph.functions import FUNCTIONS
 from archdsl.graph.graph import Port
 from archdsl.graph.scope import Context, Environment
+from archdsl.graph.unknown import unknown_attribute, unknown_name
 from archdsl.graph.values import (
     BROKEN,
     UNKNOWN,
@@ -31,79 +32,10 @@ from archdsl.ops.base import TensorType
 from archdsl.source import Span
 from archdsl.syntax import tree
 
-#: Bounds on compile-time values: no network needs more, and a stranger's spec must not exhaust the machine.
-MAX_BITS = 4096
+#: How long a range may be: no network needs more, and a stranger's spec must not exhaust the machine.
 MAX_ITEMS = 100_000
 
 STREAM_ATTRIBUTES = ("channels", "height", "width", "shape", "stride")
-
-
-def divisible(value: float, divisor: int) -> int:
-    """The multiple of ``divisor`` nearest to ``value`` that is not more than a tenth below it.
-
-    References
-    ----------
-    Howard et al.: MobileNets, arXiv:1704.04861; the rule is that of the authors' code.
-    """
-    if divisor < 1:
-        raise ValueError("divisible needs a divisor of at least 1")
-    rounded = max(divisor, int(value + divisor / 2) // divisor * divisor)
-    return rounded + divisor if rounded < 0.9 * value else rounded
-
-
-def _as_list(values: tuple[Value, ...]) -> tuple[Value, ...]:
-    """The items of the only argument if it is a list, else the arguments."""
-    if len(values) == 1 and isinstance(values[0], tuple | range):
-        return tuple(values[0])
-    return values
-
-
-def _length(value: Value) -> int:
-    if isinstance(value, Streams):
-        return len(value.items)
-    if isinstance(value, Indexed):
-        return len(value.items)
-    if isinstance(value, Lookup):
-        return len(value.entries)
-    return len(cast("tuple[Value, ...]", value))
-
-
-def _sum(values: Iterable[Value]) -> Value:
-    return sum(cast("Iterable[float]", values))
-
-
-def _round(value: float, digits: int = 0) -> float:
-    return round(value, digits) if digits else round(value)
-
-
-FUNCTIONS: dict[str, Callable[..., Value]] = {
-    "floor": math.floor,
-    "ceil": math.ceil,
-    "round": _round,
-    "min": lambda *values: min(cast("tuple[float, ...]", _as_list(values))),
-    "max": lambda *values: max(cast("tuple[float, ...]", _as_list(values))),
-    "len": _length,
-    "sum": lambda *values: _sum(_as_list(values)),
-    "sqrt": math.sqrt,
-    "log2": math.log2,
-    "divisible": divisible,
-}
-
-_ARITHMETIC: dict[str, Callable[[float, float], float]] = {
-    "-": operator.sub,
-    "//": operator.floordiv,
-    "%": operator.mod,
-}
-_ORDER: dict[str, Callable[[float, float], bool]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
-
-
-def _is_number(value: Value) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 class Expressions:
@@ -293,7 +225,7 @@ class Expressions:
         if node.operator == "not":
             return not self.truth(node.operand, context)
         value = self.evaluate(node.operand, context)
-        if not _is_number(value):
+        if not is_number(value):
             raise problem(codes.BAD_VALUE, f"`-` needs a number, not {describe(value)}", node.operand.span)
         return -cast("float", value)
 
@@ -312,16 +244,7 @@ class Expressions:
             return self.truth(node.left, context) and self.truth(node.right, context)
         if node.operator == "or":
             return self.truth(node.left, context) or self.truth(node.right, context)
-        left = self.evaluate(node.left, context)
-        right = self.evaluate(node.right, context)
-        if node.operator in ("==", "!="):
-            return _equal(left, right) == (node.operator == "==")
-        if node.operator == "+" and isinstance(left, tuple | range) and isinstance(right, tuple | range):
-            return (*left, *right)
-        if not (_is_number(left) and _is_number(right)):
-            culprit, value = (node.left, left) if not _is_number(left) else (node.right, right)
-            raise problem(codes.BAD_VALUE, f"`{node.operator}` needs numbers, not {describe(value)}", culprit.span)
-        return _compute(node, cast("float", left), cast("float", right))
+        return combine(node, self.evaluate(node.left, context), self.evaluate(node.right, context))
 
 
 def _shape_attribute(type_: TensorType, node: tree.Attribute) -> Value:
@@ -333,66 +256,6 @@ def _shape_attribute(type_: TensorType, node: tree.Attribute) -> Value:
     if type_.rank < -axis:
         raise problem(codes.UNKNOWN_ATTRIBUTE, f"a stream of shape {type_} has no {node.name}", node.span)
     return type_.shape[axis]
-
-
-def _equal(left: Value, right: Value) -> bool:
-    if isinstance(left, range):
-        left = tuple(left)
-    if isinstance(right, range):
-        right = tuple(right)
-    return left == right
-
-
-def _compute(node: tree.Binary, left: float, right: float) -> Value:
-    if node.operator in _ORDER:
-        return _ORDER[node.operator](left, right)
-    try:
-        result = _number(node, left, right)
-    except ZeroDivisionError:
-        raise problem(codes.BAD_VALUE, f"{left} {node.operator} 0 has no value", node.right.span) from None
-    except OverflowError:
-        raise problem(codes.TOO_LARGE, "the number is too large", node.span) from None
-    if isinstance(result, int) and result.bit_length() > MAX_BITS:
-        raise problem(codes.TOO_LARGE, "the number is too large", node.span)
-    return result
-
-
-def _number(node: tree.Binary, left: float, right: float) -> float:
-    if node.operator == "+":
-        return left + right
-    if node.operator == "*":
-        return left * right
-    if node.operator == "/":
-        return _divide(node, left, right)
-    if node.operator == "**":
-        return _power(node, left, right)
-    return _ARITHMETIC[node.operator](left, right)
-
-
-def _divide(node: tree.Binary, left: float, right: float) -> float:
-    if not (isinstance(left, int) and isinstance(right, int)):
-        return left / right
-    if left % right == 0:
-        return left // right
-    between = Span(node.span.source, node.left.span.end, node.right.span.start)
-    slash = between.start + between.text.index("/")
-    edit = Edit(Span(node.span.source, slash, slash + 1), "//")
-    raise problem(
-        codes.BAD_VALUE,
-        f"{left} / {right} is not an integer",
-        node.span,
-        hint="`//` rounds down",
-        fixes=(Fix("divide and round down", (edit,)),),
-    )
-
-
-def _power(node: tree.Binary, left: float, right: float) -> float:
-    if isinstance(left, int) and isinstance(right, int) and abs(right) * max(left.bit_length(), 1) > MAX_BITS:
-        raise problem(codes.TOO_LARGE, "the number is too large", node.span)
-    result = left**right
-    if isinstance(result, complex):
-        raise problem(codes.BAD_VALUE, f"{left} ** {right} is not a real number", node.span)
-    return cast("float", result)
 
 
 def _look_up(table: Lookup, key: Value, span: Span) -> Value:
@@ -438,42 +301,4 @@ def select_streams(value: Streams | Indexed, index: Value, name: str, span: Span
         f"`{name}[{show(index)}]` is used before it is bound",
         span,
         hint=f"bound so far: {bound}" if bound else None,
-    )
-
-
-def _bound_name(statement: tree.Statement) -> str | None:
-    if isinstance(statement, tree.Assign | tree.Let | tree.Links):
-        return statement.name
-    if isinstance(statement, tree.Branch) and statement.kind == "tap":
-        return statement.name
-    return None
-
-
-def unknown_name(name: str, span: Span, environment: Environment) -> Problem:
-    """The problem of a name that nothing binds here: used too early, or misspelt."""
-    for scope in environment.outwards():
-        for statement in scope.statements:
-            if _bound_name(statement) == name and statement.span.start > span.start:
-                return problem(
-                    codes.USED_BEFORE,
-                    f"`{name}` is used before its step",
-                    span,
-                    labels=(Label(statement.span, "it is made here"),),
-                    hint="move the use behind the step",
-                )
-    close = near(name, environment.names())
-    fixes = (Fix(f"use `{close}`", (Edit(span, close),)),) if close else ()
-    hint = f"did you mean `{close}`?" if close else None
-    return problem(codes.UNKNOWN_NAME, f"no value is called `{name}`", span, hint=hint, fixes=fixes)
-
-
-def unknown_attribute(name: str, owner: str, names: Iterable[str], span: Span) -> Problem:
-    """The problem of a member that does not exist."""
-    known = sorted(names)
-    close = near(name, known)
-    return problem(
-        codes.UNKNOWN_ATTRIBUTE,
-        f"{owner} has no `{name}`",
-        span,
-        hint=f"did you mean `{close}`?" if close else "there are " + ", ".join(known) if known else None,
     )

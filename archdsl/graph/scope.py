@@ -45,7 +45,7 @@ class Environment:
         return None
 
     def outwards(self) -> Iterator[Environment]:
-        """This environment and those around it, innermost first."""
+        """The environment and those around it, innermost first."""
         environment: Environment | None = self
         while environment is not None:
             yield environment
@@ -73,7 +73,7 @@ class Level:
     counts: dict[str, int] = field(default_factory=dict)
 
     def ordinal(self, name: str) -> str:
-        """The next of its like: ``conv1``, ``conv2`` …"""
+        """The next of its like: ``conv1``, then ``conv2``."""
         number = self.counts.get(name, 0) + 1
         while f"{name}{number}" in self.taken:
             number += 1
@@ -119,7 +119,7 @@ class Frame:
     key: CallKey | None = None
 
     def callers(self) -> Iterator[Frame]:
-        """This frame and those that led to it, innermost first."""
+        """The frame and those that led to it, innermost first."""
         frame: Frame | None = self
         while frame is not None:
             yield frame

@@ -49,7 +49,6 @@ __all__ = [
     "TorchCode",
     "Weight",
     "Window",
-    "as_tuple",
     "construct",
     "dims",
     "per_axis",
@@ -58,12 +57,6 @@ __all__ = [
 ]
 
 _LIMIT = 2**31 - 1
-
-
-def as_tuple(value: Any) -> Any:
-    """A list as a tuple, and anything else as it is: a validator for arguments."""
-    return tuple(value) if isinstance(value, list) else value
-
 
 Positive = Annotated[int, Field(strict=True, gt=0, le=_LIMIT)]
 Natural = Annotated[int, Field(strict=True, ge=0, le=_LIMIT)]

@@ -172,9 +172,14 @@ def _open_brackets(state: ParserState[Any]) -> list[Token]:
 
 
 def _restart(state: ParserState[Any]) -> int:
-    """How many values lie on the stack below the innermost statement that has begun."""
-    states = state.parse_conf.states
-    return next(depth for depth in reversed(range(len(state.state_stack))) if "BROKEN" in states[state.state_stack[depth]])
+    """How many values lie on the stack below the innermost statement that has begun and not ended."""
+    states, values = state.parse_conf.states, state.value_stack
+    depth = len(values)
+    if depth and getattr(values[-1], "type", None) == "RBRACE":  # a block that is closed, but not reduced yet
+        depth = max(i for i, value in enumerate(values) if getattr(value, "type", None) == "LBRACE")
+    while "BROKEN" not in states[state.state_stack[depth]]:
+        depth -= 1
+    return depth
 
 
 # Loading the grammar -------------------------------------------------------------------------------------------------

@@ -485,7 +485,7 @@ def test_transposed_field_is_the_largest_of_its_phases(kernel: int, stride: int,
     (along,) = next(iter(analysis.receptive.outputs["out"].values())).axes
     first = place * stride
     phases = [
-        {source for source in range(64) if 0 <= first + phase - source * stride + padding < kernel}
+        {source for source in range(-64, 64) if 0 <= first + phase - source * stride + padding < kernel}
         for phase in range(stride)
     ]
     assert along.size == max(map(len, phases))

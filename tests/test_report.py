@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -149,6 +150,18 @@ def test_totals_in_words(summary: Summary) -> None:
     assert found["depth"].value == "8"
     assert found["no MACs by convention"].note == "bn 6, relu 6, add 3, gap 3"
     assert [figure.value for figure in figures(summary) if figure.note.startswith("early")] == ["2", "whole input"]
+
+
+def test_what_runs_for_each_region_is_said() -> None:
+    graph = build("input 8x4x4\n1x1 conv 4 bias=false -> gap -> fc 5 bias=false")
+    last = graph.nodes[-1]
+    region = replace(last, outputs=tuple(replace(stream, batch="roi") for stream in last.outputs))
+    graph = graph.replace(nodes=(*graph.nodes[:-1], region))
+    analysis = analyse(graph)
+    assert (analysis.cost.macs, analysis.cost.region_macs) == (32 * 16 + 20, 20)
+    found = figures(summary_tree(graph, analysis))
+    assert "of these again for every further region" in [figure.note for figure in found if figure.value == "20"]
+    assert "out, for each region" in [figure.note for figure in found]
 
 
 def test_several_inputs_are_named_where_fields_are_given() -> None:

@@ -237,7 +237,7 @@ def _require_complete(network: nn.Module, layers: Mapping[nn.Module, _Layer]) ->
 
 
 def _in_running_order(roots: Sequence[Node]) -> Iterator[Node]:
-    """Steps of a recorded computation, each behind those that it takes its inputs from, in the order of those inputs."""
+    """Steps of a recorded computation, each behind those that it takes its inputs from, in their order."""
     visited: set[Node] = set()
     stack: list[tuple[Node, bool]] = [(root, False) for root in reversed(roots)]
     while stack:
@@ -277,7 +277,7 @@ def randomise_norms(network: nn.Module, seed: int = 0) -> None:
     bounds = {"weight": (0.5, 1.5), "bias": (-0.2, 0.2), "running_mean": (-0.2, 0.2), "running_var": (0.5, 1.5)}
     with torch.no_grad():
         for module in network.modules():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):
                 for name, tensor in tensors(module).items():
                     if name in bounds:
                         drawn(tensor, *bounds[name])

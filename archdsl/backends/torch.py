@@ -51,7 +51,7 @@ def build(
     with _seeded(seed, device):
         module = network(device=device, dtype=dtype)
     if memory_format is not None:
-        module.to(memory_format=memory_format)
+        module.to(memory_format=memory_format)  # type: ignore[call-overload]
     return module
 
 
@@ -108,7 +108,6 @@ def _execute(source: PythonSource) -> ModuleType:
     network = getattr(module, source.class_name)
     network.__call__ = _call
     network.__reduce__ = _reduce
-    network.__archdsl_source__ = source
     return module
 
 
@@ -117,33 +116,39 @@ def _call(self: nn.Module, *arguments: Any, **keywords: Any) -> Any:
     try:
         return nn.Module.__call__(self, *arguments, **keywords)
     except Exception as error:
-        explain(error, self)
+        explain(error)
         raise
 
 
 def _reduce(self: nn.Module) -> tuple[Any, ...]:
     """Pickle the network together with its source."""
-    return _restore, (type(self).__archdsl_source__,), self.__dict__
+    own = type(self)
+    generated = next(cls for cls in own.__mro__ if _file(cls) in _SOURCES)
+    return _restore, (_SOURCES[_file(generated)], None if own is generated else own), self.__dict__
 
 
-def _restore(source: PythonSource) -> nn.Module:
-    network = load(source)
+def _file(cls: type) -> str:
+    return getattr(sys.modules[cls.__module__], "__file__", None) or ""
+
+
+def _restore(source: PythonSource, derived: type[nn.Module] | None) -> nn.Module:
+    network = load(source) if derived is None else derived
     return network.__new__(network)
 
 
 # Tracebacks ------------------------------------------------------------------------------------------------------
 
 
-def explain(error: BaseException, network: nn.Module) -> None:
+def explain(error: BaseException) -> None:
     """Add a note to an exception that names the operator, its line in the specification, and what stands there."""
-    source: PythonSource | None = type(network).__archdsl_source__
-    path, mark = "", None
+    path, mark, source = "", None, None
     for frame in _frames(error.__traceback__):
         found = _mark(frame)
         if found is None:
             continue
         path = f"{path}.{found.path}" if path else found.path
         mark = found
+        source = source or _SOURCES[frame.tb_frame.f_code.co_filename]
     if mark is None or source is None:
         return
     span = source.places.get(path, mark.span)

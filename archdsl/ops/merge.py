@@ -53,8 +53,12 @@ class Merge(Op):
             hint=self.remedy(one, two),
             kind="merge",
             inputs=(first, second),
-            recovery=(inputs[0],),
+            recovery=(self.recovered(inputs),),
         )
+
+    def recovered(self, inputs: Sequence[TensorType]) -> TensorType:
+        """What was most likely meant by inputs that do not fit."""
+        return inputs[0]
 
     def remedy(self, one: TensorType, two: TensorType) -> str | None:
         """What to do about two streams that do not fit."""
@@ -120,6 +124,9 @@ class Concat(Merge):
         total = sum(stream.shape[self.axis] for stream in inputs)
         shape = inputs[0].shape
         return inputs[0].with_shape(*shape[: self.axis], total, *shape[self.axis + 1 :])
+
+    def recovered(self, inputs: Sequence[TensorType]) -> TensorType:
+        return self.merged(inputs) if all(stream.rank >= self.axis for stream in inputs) else inputs[0]
 
     def remedy(self, one: TensorType, two: TensorType) -> str | None:
         if self.axis == 0 and one.rank == two.rank and _same_kind(one, two):

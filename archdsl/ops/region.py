@@ -151,7 +151,7 @@ Sides = Natural | tuple[Natural, Natural]
 
 @register
 class Pad(Op):
-    """Surround a stream with a constant, or append channels of it.
+    """Surround a stream with a constant, fill it up to another's size, or append channels.
 
     Shape: ``CxHxW -> (before + C + after)x(H + 2 spatial)x(W + 2 spatial)``. Reference: He, Zhang, Ren, Sun: Deep
     residual learning for image recognition, arXiv:1512.03385, section 3.3 (zero channels of shortcut option A).
@@ -160,6 +160,7 @@ class Pad(Op):
     keyword = "pad"
     family = Family.VIEW
     positional = "spatial"
+    stream_arguments = ("like",)
     saves_input = False
     samples = (
         Sample("pad 3", "3x8x8"),
@@ -168,6 +169,7 @@ class Pad(Op):
         Sample("pad([1, [0, 2]], value=-1.5)", "2x5x6"),
         Sample("pad 2 channels=[1, 0]", "2x5x6"),
         Sample("pad 1", "2x3x4x5"),
+        Sample("pad like=y", "8x5x6", "4x8x6"),
     )
 
     spatial: Natural | tuple[Sides, ...] = 0
@@ -176,14 +178,18 @@ class Pad(Op):
     """Number of channels before and after."""
     value: Real = 0.0
     """The constant."""
+    like: Flag = False
+    """A stream whose size to reach; of an odd rest, one place more is added behind."""
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
-        (stream,) = inputs
-        sides = (self.channels, *self._sides(stream))
+        stream, *like = inputs
+        sides = (self.channels, *self._sides(stream, *like))
         return (stream.with_shape(*(sum(pair) + size for pair, size in zip(sides, stream.shape, strict=True))),)
 
-    def _sides(self, stream: TensorType) -> list[tuple[int, int]]:
+    def _sides(self, stream: TensorType, *like: TensorType) -> list[tuple[int, int]]:
         """Widths before and after, for each spatial axis."""
+        if like:
+            return self._missing(stream, like[0])
         if isinstance(self.spatial, int):
             if self.spatial and stream.rank == 0:
                 message = f"a vector of {stream} has no spatial axes to pad"
@@ -195,14 +201,24 @@ class Pad(Op):
             raise ShapeError(message, kind="rank", inputs=(0,), recovery=(stream,))
         return [(side, side) if isinstance(side, int) else side for side in self.spatial]
 
+    @staticmethod
+    def _missing(stream: TensorType, like: TensorType) -> list[tuple[int, int]]:
+        """Widths that bring a stream to the size of another."""
+        missing = [wanted - size for wanted, size in zip(like.spatial, stream.spatial, strict=False)]
+        if stream.rank != like.rank or any(width < 0 for width in missing):
+            message = f"a stream of {stream} cannot be padded to the size of {like}"
+            raise ShapeError(message, hint="crop it instead: `crop like=…`", kind="merge", inputs=(0, 1))
+        return [(width // 2, width - width // 2) for width in missing]
+
     def window(self, *inputs: TensorType) -> Window | None:
-        if self.spatial == 0 or inputs[0].rank == 0:
+        if (self.spatial == 0 and not self.like) or inputs[0].rank == 0:
             return None
         ones = (1,) * inputs[0].rank
-        return Window(kernel=ones, stride=ones, padding=tuple(b for b, _ in self._sides(inputs[0])), dilation=ones)
+        return Window(kernel=ones, stride=ones, padding=tuple(b for b, _ in self._sides(*inputs)), dilation=ones)
 
     def torch(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> TorchCode:
-        sides = [self.channels, *self._sides(inputs[0])] if any(self.channels) else self._sides(inputs[0])
+        spatial = self._sides(*inputs)
+        sides = [self.channels, *spatial] if any(self.channels) else spatial
         widths = ", ".join(f"{before}, {after}" for before, after in reversed(sides))
         value = f", value={self.value}" if self.value else ""
         return TorchCode(f"F.pad({{0}}, ({widths}){value})")
@@ -214,7 +230,7 @@ class Pad(Op):
 
     @property
     def is_identity(self) -> bool:
-        return self.spatial == 0 and self.channels == (0, 0)
+        return self.spatial == 0 and self.channels == (0, 0) and not self.like
 
 
 @register

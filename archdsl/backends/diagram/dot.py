@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from archdsl.backends.diagram.boxes import box_details, box_title, badge_text, frame_label_size
 from archdsl.backends.diagram.figure import Box, Figure, Frame, Junction, Link, LinkKind, Member
 from archdsl.backends.diagram.theme import LIGHT, Tone, tone_name
-from archdsl.backends.diagram.valley import spine
+from archdsl.backends.diagram.valley import levels, spine
 from archdsl.ops.base import Family
 
 if TYPE_CHECKING:
@@ -52,12 +52,19 @@ def layout_source(sheet: Sheet, direction: Direction, *, fast: bool = False) -> 
     graph = _digraph(direction)
     if fast:
         graph.attr("graph", splines="polyline", nslimit="2", nslimit1="2", mclimit="0.3")
+    if sheet.rising:
+        graph.attr("graph", newrank="true")
     graph.attr("node", shape="box", fixedsize="true", label="")
     straight = frozenset(spine(sheet.links))
     for member in sheet.members:
         _place(graph, member, straight, sheet.rising)
     for link in (*sheet.links, *sheet.enters):
         _connect(graph, link, straight, sheet.rising)
+    for group in levels(sheet.members, sheet.links, sheet.rising) if sheet.rising else ():
+        with graph.subgraph() as level:
+            level.attr(rank="same")
+            for key in group:
+                level.node(key)
     _ends(graph, sheet)
     return str(graph.source)
 
@@ -171,7 +178,7 @@ def _connect(
         attributes |= {"dir": "none" if ends_open else "back"}
         graph.edge(link.head, link.tail, **attributes)
         return
-    if link.head in rising:
+    if (link.tail in rising) != (link.head in rising):
         attributes |= {"minlen": "0"}
     if ends_open:
         attributes["arrowhead"] = "none"

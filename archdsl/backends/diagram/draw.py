@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, get_args
 
 from archdsl.analysis.cost import CostTable, analyse_cost
 from archdsl.backends.diagram.dot import Direction
 from archdsl.backends.diagram.engine import DrawingError, run_engine
 from archdsl.backends.diagram.figure import Figure
-from archdsl.backends.diagram.layout import Layout, lay_out
+from archdsl.backends.diagram.layout import MIN_GAIN, Engine, Layout, lay_out, scale
 from archdsl.backends.diagram.sketch import Detail, Shapes, sketch
 from archdsl.backends.diagram.theme import DARK, LIGHT, ThemeName
-from archdsl.backends.diagram.view import UnknownBlock, View
+from archdsl.backends.diagram.view import NODE_BUDGET, UnknownBlock, View
 from archdsl.diagnostic import near
 from archdsl.graph.graph import Graph
 
 Format = Literal["svg", "png", "dot", "json"]
 Style = Literal["graph"]
+
+#: Numbers of boxes to aim at: the next lower one where a picture would have to shrink too much to fit on a page.
+BUDGETS = (NODE_BUDGET, 30, 20)
+#: A picture that shrinks to less than this is too small to read.
+MIN_SCALE = 0.6
 
 #: Pixels to the inch of a PNG: twice a screen's, so that small text is sharp.
 DPI = 144.0
@@ -79,21 +84,41 @@ def draw(
     _require("shapes", shapes, Shapes)
     if not 10 <= dpi <= 1200:
         raise DrawingError(f"{dpi:g} dots per inch is out of range: 10 to 1200")
-    view = View(depth, tuple(expand), tuple(collapse))
-    try:
-        figure = sketch(graph, analysis or analyse_cost(graph), view, detail=detail, shapes=shapes)
-    except UnknownBlock as error:
-        raise DrawingError(str(error)) from None
+    cost = analysis or analyse_cost(graph)
+
+    def figure(budget: int) -> Figure:
+        view = View(depth, tuple(expand), tuple(collapse), budget)
+        try:
+            return sketch(graph, cost, view, detail=detail, shapes=shapes)
+        except UnknownBlock as error:
+            raise DrawingError(str(error)) from None
+
     if format == "dot":
         from archdsl.backends.diagram.writers.dot import write_dot
 
-        return write_dot(figure, direction)
+        return write_dot(figure(BUDGETS[0]), direction)
 
     def place(source: str, seconds: float) -> bytes:
         return run_engine(source, "-Tjson0", engine=engine, time_limit=seconds)
 
-    layout = lay_out(figure, direction, place)
-    return _write(figure, layout, format, theme, dpi, engine)
+    is_fixed = depth is not None or detail == "full"
+    budgets = BUDGETS[:1] if is_fixed else BUDGETS
+    figures = dict.fromkeys(figure(budget) for budget in budgets)
+    layout, shown = _most_legible(figures, direction, place)
+    return _write(shown, layout, format, theme, dpi, engine)
+
+
+def _most_legible(figures: Iterable[Figure], direction: Direction, place: Engine) -> tuple[Layout, Figure]:
+    """The first figure that can be read on a page, or else the one that shrinks least."""
+    best: tuple[Layout, Figure] | None = None
+    for figure in figures:
+        layout = lay_out(figure, direction, place)
+        if best is None or scale(layout) > scale(best[0]) * MIN_GAIN:
+            best = layout, figure
+        if scale(best[0]) >= MIN_SCALE:
+            break
+    assert best is not None
+    return best
 
 
 def _write(

@@ -72,15 +72,23 @@ def lay_out(figure: Figure, direction: Direction, engine: Engine) -> Layout:
     DrawingError
         The engine fails.
     """
-    whole = Sheet(figure.members, figure.links, rising=rising_side(figure))
+    rising = rising_side(figure)
+    if rising:
+        return _run([Sheet(figure.members, figure.links, rising=rising)], direction, engine)[0]
+    whole = Sheet(figure.members, figure.links)
     single = _run([whole], direction, engine)[0]
-    if direction == "LR" or whole.rising or _fits(single.width, single.height):
+    if direction == "LR" or _fits(single.width, single.height):
         return single
     cuts = _best_cuts(whole, single)
     if not cuts:
         return single
     sheets = _cut(whole, cuts)
     return _side_by_side(sheets, _run(sheets, direction, engine))
+
+
+def scale(layout: Layout) -> float:
+    """How much a picture shrinks to fit on a page."""
+    return _scale(layout.width, layout.height)
 
 
 def _fits(width: float, height: float) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from graphlib import TopologicalSorter
+from collections.abc import Iterable, Iterator, Sequence
+from graphlib import CycleError, TopologicalSorter
 
-from archdsl.backends.diagram.figure import Figure, Link
+from archdsl.backends.diagram.figure import Box, Figure, Frame, Link, Member, keys_of
+from archdsl.ops.base import Family
 
 #: How many skips across make a valley, and how much finer its far side must get than its floor.
 MIN_SKIPS = 2
@@ -66,3 +67,76 @@ def _reachable(start: str, links: Sequence[Link]) -> frozenset[str]:
                 waiting.append(head)
     return frozenset(seen)
 
+
+
+def levels(members: Sequence[Member], links: Sequence[Link], rising: frozenset[str]) -> list[tuple[str, ...]]:
+    """Groups of boxes that stand side by side in a valley: both ends of a skip, and what leads into a frame and out.
+
+    A group that would turn the order of things into a circle is left out.
+    """
+    streams = [link for link in links if link.kind in ("flow", "identity", "projection")]
+    chosen: list[tuple[str, ...]] = []
+    order = [_downwards(link, rising) for link in streams if link.head not in rising or link.tail in rising]
+    for group in (*_skips(members, streams, rising), *_doors(members, streams, rising)):
+        if _is_orderly(order, [*chosen, group]):
+            chosen.append(group)
+    return chosen
+
+
+def _downwards(link: Link, rising: frozenset[str]) -> tuple[str, str]:
+    """The upper and the lower end of a link."""
+    return (link.head, link.tail) if link.tail in rising else (link.tail, link.head)
+
+
+def _skips(members: Sequence[Member], links: Sequence[Link], rising: frozenset[str]) -> Iterator[tuple[str, ...]]:
+    """For each stream that crosses the valley its two ends; what only rearranges it stands beside its merge."""
+    views = {box.key for box in _boxes(members) if box.family is Family.VIEW and box.kind == "operator"}
+    seen: set[str] = set()
+    for link in links:
+        if link.head not in rising or link.tail in rising or link.tail in seen:
+            continue
+        seen.add(link.tail)
+        beyond = [other.head for other in links if other.tail == link.head] if link.head in views else []
+        yield (link.tail, link.head, *beyond[:1])
+
+
+def _doors(members: Sequence[Member], links: Sequence[Link], rising: frozenset[str]) -> Iterator[tuple[str, ...]]:
+    """For each frame with a part of both sides, the box before it and the box behind it."""
+    for member in members:
+        if not isinstance(member, Frame):
+            continue
+        inside = set(keys_of(member))
+        if inside & rising and inside - rising:
+            entering = {link.tail for link in links if link.head in inside and link.tail not in inside}
+            leaving = {link.head for link in links if link.tail in inside and link.head not in inside}
+            if len(entering) == len(leaving) == 1:
+                yield (*entering, *leaving)
+        yield from _doors(member.members, links, rising)
+
+
+def _boxes(members: Iterable[Member]) -> Iterator[Box]:
+    for member in members:
+        if isinstance(member, Frame):
+            yield from _boxes(member.members)
+        elif isinstance(member, Box):
+            yield member
+
+
+def _is_orderly(order: Sequence[tuple[str, str]], groups: Sequence[tuple[str, ...]]) -> bool:
+    """Whether the order from top to bottom is free of circles with every group on one level."""
+    level: dict[str, str] = {}
+    for group in groups:
+        names = {level.get(key, key) for key in group}
+        first = min(names)
+        level = {key: first if name in names else name for key, name in level.items()}
+        level |= {key: first for key in (*group, *names)}
+    sorter: TopologicalSorter[str] = TopologicalSorter()
+    for upper, lower in order:
+        one, other = level.get(upper, upper), level.get(lower, lower)
+        if one != other:
+            sorter.add(other, one)
+    try:
+        sorter.prepare()
+    except CycleError:
+        return False
+    return True

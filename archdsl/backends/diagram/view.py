@@ -101,7 +101,7 @@ def _open_breadth_first(root: Block, opened: set[int], closed: set[int], budget:
     """Open level after level; of a level that does not fit as a whole, the first block of each kind."""
     kinds: set[Hashable] = set()
     while True:
-        level = [block for block in _front(root, opened) if block.scope.id not in closed]
+        level = [block for block in _front(root, opened) if block.scope.id not in closed and _kind(block) not in kinds]
         if not level:
             return
         whole = {block.scope.id for block in level}

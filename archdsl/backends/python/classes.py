@@ -7,7 +7,8 @@ number, those that vary alike are one parameter, and a width that is a multiple 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from archdsl.backends.python.names import MODULE_ATTRIBUTES, MODULE_NAMES, Registry, is_plain
@@ -110,7 +111,9 @@ class _Parametrisation:
         self._position = position
         self._by_vector: dict[tuple[Vector, str], Parameter] = {}
         self._expressions: dict[tuple[Vector, bool], str] = {}
-        attributes = {attribute.split(".")[0] for attribute in (item.attribute for item in cls.model.items) if attribute}
+        attributes = {
+            attribute.split(".")[0] for attribute in (item.attribute for item in cls.model.items) if attribute
+        }
         self._names = Registry(attributes | MODULE_ATTRIBUTES | MODULE_NAMES | {"self"})
         self._letters: dict[tuple[Vector, int], str] = {}
 
@@ -127,7 +130,7 @@ class _Parametrisation:
             same = zip(*(item.outputs for item in items), strict=True)
             self._class.shapes.update((ports[0], self._shape(ports)) for ports in same)
 
-    def _adopt(self, vectors: Set[Vector]) -> None:
+    def _adopt(self, vectors: AbstractSet[Vector]) -> None:
         """Take over those parameters of the definition whose numbers occur as they are."""
         calls = [dict(_numbers(unit.scope.caption)) for unit in self._class.units]
         for name in calls[0] if self._class.definition else ():

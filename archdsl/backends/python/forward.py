@@ -80,7 +80,9 @@ class Forward:
         self._leaving = leaving
         self._arguments = set(names.values())
         #: Arguments whose names are the user's words for the inputs: no other value takes them.
-        self._kept = {name for name in names.values() if name not in _LETTERS} if cls.model.scope.parent is None else set()
+        self._kept = (
+            {name for name in names.values() if name not in _LETTERS} if cls.model.scope.parent is None else set()
+        )
         self._bound = {name: port for port, name in names.items()}
         self._given_in: dict[str, int] = {}
         self._counts = Counter(port for item in self._unit.runs() for port in item.inputs)
@@ -280,7 +282,9 @@ class Forward:
         """The variable for a value."""
         item = pending.item
         if len(item.outputs) > 1:
-            return self._fresh(item, port) if any(self._wishes(item, port)) else next(iter(spare), self._fresh(item, port))
+            return (
+                self._fresh(item, port) if any(self._wishes(item, port)) else next(iter(spare), self._fresh(item, port))
+            )
         heir = pending.origin if pending.origin in spare else next(iter(spare), None)
         if "x" in spare and (heir == "x" or len(item.inputs) > 1):
             return "x"
@@ -332,7 +336,7 @@ class Forward:
         if port in self._preferred:
             yield self._preferred[port], -1
         for scope in self._scopes(item):
-            if scope.kind != "structure" and not re.fullmatch(rf"{scope.definition}\d+", scope.name):
+            if scope.kind != "structure" and not re.match(rf"{scope.definition}(\d+$|_)", scope.name):
                 several = f"_{item.outputs.index(port)}" if len(item.outputs) > 1 else ""
                 yield scope.name + several, scope.id
 
@@ -370,4 +374,3 @@ def input_names(graph: Graph) -> dict[Port, str]:
             name += "_"
         names[Port(node.id)] = name
     return names
-

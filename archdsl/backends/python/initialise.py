@@ -50,45 +50,47 @@ def write_reset(writer: Writer, graph: Graph, runtimes: Sequence[Runtime]) -> No
     writer.line("def reset_parameters(self) -> None:")
     with writer.indented():
         writer.line('"""Initialise all weights."""')
-        if not modules:
-            return
-        nesting = {"nn.MultiheadAttention"} | {name for module in runtimes for name in _nesting(module)}
-        has_nested = any(module.kind in nesting for module in modules)
-        rules, exceptions = _rules(modules)
-        if has_nested:
-            writer.line("inside: set[nn.Module] = set()  # what a module has already initialised itself")
-        writer.line("for name, module in self.named_modules():" if exceptions else "for module in self.modules():")
-        with writer.indented():
-            if has_nested:
-                writer.line("if module in inside:")
-                with writer.indented():
-                    writer.line("continue")
-            keyword = "if"
-            for condition, recipe in exceptions:
-                keyword = _branch(writer, keyword, condition, recipe, is_nesting=False)
-            ordered = _derived_first(rules, runtimes)
-            for recipe, same in groupby(ordered, key=lambda kind: (rules[kind], kind in nesting)):
-                kinds = list(same)
-                tested = kinds[0] if len(kinds) == 1 else f"({', '.join(kinds)})"
-                keyword = _branch(writer, keyword, f"isinstance(module, {tested})", recipe[0], is_nesting=recipe[1])
+        if modules:
+            _write_loop(writer, modules, runtimes)
 
 
-def _branch(writer: Writer, keyword: str, condition: str, recipe: Recipe, *, is_nesting: bool) -> str:
-    writer.line(f"{keyword} {condition}:")
+def _write_loop(writer: Writer, modules: Sequence[_Module], runtimes: Sequence[Runtime]) -> None:
+    nesting = {"nn.MultiheadAttention"} | {name for module in runtimes for name in _nesting(module)}
+    has_nested = any(module.kind in nesting for module in modules)
+    rules, exceptions = _rules(modules)
+    if has_nested:
+        writer.line("inside: set[nn.Module] = set()", comment="modules of modules that initialise them themselves")
+    writer.line("for name, module in self.named_modules():" if exceptions else "for module in self.modules():")
     with writer.indented():
-        if recipe.resets:
-            hidden = "_" if "nn.MultiheadAttention" in condition else ""
-            writer.line(f"module.{hidden}reset_parameters()")
-        for text in recipe.statements:
-            if recipe.optional_bias and _BIAS in text:
-                writer.line("if module.bias is not None:")
-                with writer.indented():
-                    writer.line(text.format(module="module"))
-            else:
-                writer.line(text.format(module="module"))
-        if is_nesting:
-            writer.line("inside.update(module.modules())")
-    return "elif"
+        branches = [(condition, recipe, False) for condition, recipe in exceptions]
+        ordered = _derived_first(rules, runtimes)
+        for (recipe, is_nesting), same in groupby(ordered, key=lambda kind: (rules[kind], kind in nesting)):
+            kinds = list(same)
+            tested = kinds[0] if len(kinds) == 1 else f"({', '.join(kinds)})"
+            branches.append((f"isinstance(module, {tested})", recipe, is_nesting))
+        if has_nested:
+            writer.line("if module in inside:")
+            with writer.indented():
+                writer.line("continue")
+        for index, (condition, recipe, is_nesting) in enumerate(branches):
+            writer.line(f"{'elif' if index else 'if'} {condition}:")
+            with writer.indented():
+                _write_recipe(writer, recipe, hidden="_" if "nn.MultiheadAttention" in condition else "")
+                if is_nesting:
+                    writer.line("inside.update(module.modules())")
+
+
+def _write_recipe(writer: Writer, recipe: Recipe, hidden: str) -> None:
+    if recipe.resets:
+        writer.line(f"module.{hidden}reset_parameters()")
+    for text in recipe.statements:
+        statement = text.format(module="module")
+        if recipe.optional_bias and _BIAS in text:
+            writer.line("if module.bias is not None:")
+            with writer.indented():
+                writer.line(statement)
+        else:
+            writer.line(statement)
 
 
 def _modules(graph: Graph) -> list[_Module]:
@@ -124,14 +126,13 @@ def _rules(modules: Sequence[_Module]) -> tuple[dict[str, Recipe], list[tuple[st
 def _recipes(members: Sequence[_Module]) -> list[Recipe]:
     """The recipes of modules of one kind, where those with and without a bias may share one."""
     full = {module.recipe.without_bias: module.recipe for module in members if module.has_bias}
-    ambiguous = {
-        bare for bare, recipe in full.items() if any(m.has_bias and m.recipe.without_bias == bare != recipe and m.recipe != recipe for m in members)
-    }
+    bare_ones = {module.recipe for module in members if not module.has_bias}
+    known = {module.recipe for module in members if module.has_bias}
     recipes = []
     for module in members:
         bare = module.recipe.without_bias
-        if bare in full and bare not in ambiguous and any(not m.has_bias and m.recipe == bare for m in members):
-            whole = full[bare]
+        whole = full.get(bare)
+        if whole is not None and bare in bare_ones and [r.without_bias for r in known].count(bare) == 1:
             recipes.append(Recipe(whole.statements, whole.resets, optional_bias=whole != bare))
         else:
             recipes.append(module.recipe)

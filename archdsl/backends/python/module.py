@@ -6,20 +6,21 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from textwrap import shorten
-from typing import Any
 
 from archdsl.backends.python.classes import UnitClass, classify, parametrise
 from archdsl.backends.python.forward import Forward, argument_names, input_names
 from archdsl.backends.python.initialise import write_reset
 from archdsl.backends.python.names import MODULE_NAMES, Registry, attribute, camel_case, is_plain
 from archdsl.backends.python.naming import describe, name_classes
-from archdsl.backends.python.runtime import Runtime, gather, imports
+from archdsl.backends.python.runtime import gather, imports
 from archdsl.backends.python.units import CallItem, Item, OpItem, Use, partition
 from archdsl.backends.python.writer import Mark, PythonSource, Writer
-from archdsl.graph.graph import Graph, Output, Port
+from archdsl.graph.graph import Graph, Node, Output, Port
 from archdsl.source import Span
 
 _DOCSTRING_WIDTH = 110
+_DEVICE = "device: torch.device | str | None = None"
+_DTYPE = "dtype: torch.dtype | None = None"
 
 __all__ = ["Mark", "PythonSource", "write"]
 
@@ -84,10 +85,12 @@ class _ModuleWriter:
         title = f": {graph.title.strip().rstrip('.')}" if graph.title else ""
         lines = [f"{graph.name}{title}.", *_paragraph(graph.papers)]
         lines += _paragraph(graph.notes)
-        facts = [f"{_shapes(graph, graph.inputs)} -> {', '.join(map(_output_text, graph.output_types().items()))}"]
+        facts = [f"{_shapes(graph.inputs)} -> {', '.join(map(_output_text, graph.output_types().items()))}"]
         facts += [f"{_trainable(graph):,} parameters"]
         if graph.arguments:
-            facts.append("Built with " + ", ".join(f"{name}={_shown(value)}" for name, value in graph.arguments.items()))
+            facts.append(
+                "Built with " + ", ".join(f"{name}={_shown(value)}" for name, value in graph.arguments.items())
+            )
         lines += ["", *(f"{fact}." for fact in facts)]
         self._writer.verbatim(f'"""{_docstring(lines)}\n"""' if len(lines) > 1 else f'"""{_docstring(lines)}"""')
         self._writer.line()
@@ -131,9 +134,7 @@ class _ModuleWriter:
                 result = _optional(result)
             writer.line(f"def forward(self, {arguments}) -> {result}:")
             with writer.indented():
-                forward = Forward(
-                    self._graph, cls, writer, names, preferred={}, leaving=unit.outputs, guarded=True
-                )
+                forward = Forward(self._graph, cls, writer, names, preferred={}, leaving=unit.outputs, guarded=True)
                 self._write_return(forward, forward.run(), unit.outputs)
 
     def _write_description(self, what: str, where: str, *, is_step: bool) -> None:
@@ -143,7 +144,9 @@ class _ModuleWriter:
             return
         self._writer.line(f'"""{_docstring([what])}.')
         self._writer.line()
-        self._writer.line(shorten(_docstring([where[:1].upper() + where[1:]]), _DOCSTRING_WIDTH, placeholder=" …") + ".")
+        self._writer.line(
+            shorten(_docstring([where[:1].upper() + where[1:]]), _DOCSTRING_WIDTH, placeholder=" …") + "."
+        )
         self._writer.line('"""')
 
     def _write_return(
@@ -175,9 +178,9 @@ class _ModuleWriter:
     # The network -------------------------------------------------------------------------------------------------
 
     def _write_output_type(self, name: str, outputs: Sequence[Output]) -> None:
-        when = "" if len(outputs) == len(self._training) and self._training == self._evaluation else (
-            " in training" if outputs is self._training else " in evaluation"
-        )
+        when = " in training" if outputs is self._training else " in evaluation"
+        if self._training == self._evaluation:
+            when = ""
         self._writer.line(f"class {name}(NamedTuple):")
         with self._writer.indented():
             self._writer.line(f'"""What ``{self._root.name}`` yields{when}."""')
@@ -191,9 +194,7 @@ class _ModuleWriter:
         with writer.indented():
             writer.line('"""The network; its weights are initialised on ``device``, once."""')
             writer.line()
-            writer.line(
-                "def __init__(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> None:"
-            )
+            writer.line(f"def __init__(self, {_DEVICE}, {_DTYPE}) -> None:")
             with writer.indented():
                 writer.line("super().__init__()")
                 writer.line('with torch.device("meta"):')
@@ -269,7 +270,7 @@ def _docstring(lines: Sequence[str]) -> str:
     return f'{text[:-1]}\\"' if text.endswith('"') else text
 
 
-def _shapes(graph: Graph, nodes: Sequence[Any]) -> str:
+def _shapes(nodes: Sequence[Node]) -> str:
     return ", ".join(
         str(node.outputs[0]) if node.path == "input" else f"{node.path} {node.outputs[0]}" for node in nodes
     )

@@ -70,9 +70,7 @@ def _variants(graph: Graph, cls: UnitClass, plain: UnitClass, base: str, *, has_
 
 def _shrinks(graph: Graph, cls: UnitClass) -> bool:
     """Whether each instance makes the places fewer."""
-    return all(
-        len(before) == len(after) > 1 and before[1:] > after[1:] for before, after in _ends(graph, cls.units)
-    )
+    return all(len(before) == len(after) > 1 and before[1:] > after[1:] for before, after in _ends(graph, cls.units))
 
 
 def _projects(graph: Graph, cls: UnitClass) -> bool:

@@ -139,5 +139,5 @@ def imports(modules: Iterable[Runtime], extra: Iterable[str]) -> list[str]:
 
 def _member_order(name: str) -> tuple[int, str]:
     """Constants, classes, then functions, as isort has it."""
-    bare = name.split(" ")[0]
+    bare = name.split(" ", maxsplit=1)[0]
     return (0 if bare.isupper() and len(bare) > 1 else 1 if bare[0].isupper() else 2), name

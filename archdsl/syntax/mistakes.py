@@ -1,16 +1,455 @@
-from dataclasses import dataclass
-from typing import NamedTuple
-from archdsl.codes import SYNTAX
-from archdsl.diagnostic import Diagnostic
-class Word(NamedTuple):
-    text: str
-    start: int
-@dataclass
-class Failure:
-    source: object
-    start: int
-    place: int
-    expected: frozenset[str]
-    opener: object
-def explain(f):
-    return Diagnostic(SYNTAX,"unexpected text",f.source.span(f.place,f.place+1),hint=' '.join(sorted(f.expected)))
+"""What people get wrong, and how to say so: one function for each mistake.
+
+A function looks at a ``Failure`` and returns a diagnostic if it knows the mistake. The first that does is heard; what
+none of them knows is told in terms of what could have stood there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from difflib import get_close_matches
+
+from archdsl.codes import REPEAT_COUNT, UNCLOSED
+from archdsl.diagnostic import Diagnostic, Edit, Fix
+from archdsl.syntax.failure import CLOSERS, Failure
+
+Mistake = Callable[[Failure], Diagnostic | None]
+
+STATEMENTS = (
+    "net title paper note variant input use let set tied exit tap output expect require table".split()
+)
+RESERVED = frozenset("if else for where in and or not true false".split())
+
+_OTHER_LANGUAGES = {
+    "def": "a definition is written `name(a, b=1): …`",
+    "fn": "a definition is written `name(a, b=1): …`",
+    "func": "a definition is written `name(a, b=1): …`",
+    "function": "a definition is written `name(a, b=1): …`",
+    "class": "a definition is written `name(a, b=1): …`, and the network is named by `net`",
+    "import": 'definitions of another file are read by `use "blocks.arch" as b`',
+    "from": 'definitions of another file are read by `use "blocks.arch" as b`',
+    "return": "the last stream of a block is its result",
+    "const": "a value is named by `let n = 4`",
+    "var": "a value is named by `let n = 4`",
+    "while": "a repetition is written `for i in 1..n { … }` or `element x 3`",
+}
+_OPERAND = r"(?:[A-Za-z_][A-Za-z0-9_.]*(?:\[[^\[\]\n]*\])?|[0-9]+)"
+_COUNT = re.compile(rf"{_OPERAND}(?:[ \t]*(?:\+|-(?!>)|\*|//|%)[ \t]*{_OPERAND})*")
+_SPACED_DIMS = re.compile(r"[0-9]+(?:[ \t]*[xX×*][ \t]*[0-9]+)+")
+_ARROW = re.compile(r"[-=−–—]+[ \t]*>|[→⟶➔➜⇒]|\|?>")
+_QUOTED = re.compile(r"(['‘’‚“”„«»`])([^'‘’‚“”„«»`\"\n]*)(['‘’“”«»`])?")
+_DIVISION = re.compile(rf"//[ \t]*(?:[0-9]+|\(|{_OPERAND}[ \t]*(?:->|[|;){{]|$))")
+
+
+def explain(failure: Failure) -> Diagnostic:
+    """Tell a person what is wrong where the parser gave up."""
+    for mistake in _MISTAKES:
+        if diagnostic := mistake(failure):
+            return diagnostic
+    return _unexpected(failure)
+
+
+# Brackets and strings ------------------------------------------------------------------------------------------------
+
+
+def _open_string(failure: Failure) -> Diagnostic | None:
+    found = failure.found
+    if found.text[:1] != '"' or re.fullmatch(r'"(?:[^"\\]|\\.)*"', found.text):
+        return None
+    end = found.start + len(found.text.rstrip())
+    fix = failure.replace("close the string", end, end, '"', safe=False)
+    return failure.report("this string is not closed", 'a string ends with `"`, on its line', fix, code=UNCLOSED)
+
+
+def _other_quotes(failure: Failure) -> Diagnostic | None:
+    match = _QUOTED.match(failure.rest)
+    if not match:
+        return None
+    end = failure.place + match.end()
+    fix = failure.replace("use double quotes", failure.place, end, f'"{match.group(2)}"', safe=bool(match.group(3)))
+    return failure.report("a string stands in double quotes", 'write `"…"`', fix, at=(failure.place, end))
+
+
+def _wrong_closer(failure: Failure) -> Diagnostic | None:
+    found, opener = failure.found, failure.opener
+    if found.text not in CLOSERS.values():
+        return None
+    if opener is None or (opener.text == "{" and found.text != "}"):
+        labels = (failure.label(opener, "the innermost bracket that is open"),) if opener else ()
+        fix = failure.replace("remove it", found.start, found.end, "", safe=False)
+        return failure.report(f"`{found.text}` closes nothing", "remove it, or add its opener", fix, labels=labels)
+    closer = CLOSERS[opener.text]
+    if closer == found.text:
+        return None
+    labels = (failure.label(found, f"here `{found.text}` comes before its `{closer}`"),)
+    start = found.end if found.text != "}" else found.start
+    fix = failure.replace(f"put `{closer}` here", found.start, start, closer, safe=False)
+    hint = f"close it with `{closer}`"
+    return failure.report(
+        f"`{opener.text}` is never closed", hint, fix, at=(opener.start, opener.end), labels=labels, code=UNCLOSED
+    )
+
+
+def _left_open(failure: Failure) -> Diagnostic | None:
+    found, opener = failure.found, failure.opener
+    if opener is None or found.text not in ("", ";") or (opener.text == "{" and not failure.is_at_end):
+        return None
+    closer = CLOSERS[opener.text]
+    if failure.is_at_end:
+        place, hint = "the file ends here", f"add the `{closer}` that belongs to it"
+    else:
+        place = "its statement ends here"
+        hint = f"add `{closer}`; a line goes on only after `,`, `|`, `->` or an opener, and before a closer"
+    labels = (failure.label(found, place),)
+    message = f"`{opener.text}` is never closed"
+    return failure.report(message, hint, at=(opener.start, opener.end), labels=labels, code=UNCLOSED)
+
+
+# Signs of other languages --------------------------------------------------------------------------------------------
+
+
+def _other_arrow(failure: Failure) -> Diagnostic | None:
+    start = failure.place
+    if failure.found.text == ">" and failure.back(1).text == "=" and failure.back(1).end == start:
+        start -= 1  # `conv =>` begins like `conv = …`
+    elif not failure.expected & {"ARROW", "NAME"} or failure.is_in_value and "ARROW" not in failure.expected:
+        return None
+    match = _ARROW.match(failure.source.text, start)
+    if not match or match.group() == "->":
+        return None
+    at = (start, match.end())
+    fix = failure.replace("write `->`", *at, "->")
+    return failure.report(f"`{match.group()}` is not an arrow", "`->` leads from one step to the next", fix, at=at)
+
+
+def _define_sign(failure: Failure) -> Diagnostic | None:
+    text, start = failure.source.text, failure.place
+    if failure.found.text == "=" and text[start - 1 : start] == ":":
+        start -= 1
+    elif failure.found.is_name and "BINDING" in failure.expected:
+        match = re.compile(r"[ \t]*:=").match(text, failure.found.end)
+        start = match.end() - 2 if match else start
+    if text[start : start + 2] != ":=":
+        return None
+    at = (start, start + 2)
+    return failure.report("`:=` binds nothing", "a name is bound by `=`", failure.replace("write `=`", *at, "="), at=at)
+
+
+def _single_equals(failure: Failure) -> Diagnostic | None:
+    found = failure.found
+    if found.text != "=":
+        return None
+    if "COMPARISON" in failure.expected:
+        fix = failure.replace("write `==`", found.start, found.end, "==")
+        return failure.report("`=` does not compare", "`==` compares, `=` binds a name", fix)
+    if failure.back(1).text == ")" and "COLON" in failure.expected:
+        fix = failure.replace("write `:`", found.start, found.end, ":")
+        return failure.report("a definition is written with `:`", "`name(a, b=1): …`", fix)
+    arrow, name = failure.back(2), failure.back(1)
+    if arrow.text in {"->", "|"} and "\n" in failure.source.text[arrow.end : name.start]:
+        hint = f"remove the `{arrow.text}`, or put a step after it"
+        labels = (failure.label(name, "here a new statement seems to begin"),)
+        return failure.report(f"this `{arrow.text}` leads nowhere", hint, at=(arrow.start, arrow.end), labels=labels)
+    if name.text in RESERVED:
+        return failure.report(f"`{name.text}` cannot be bound", "it is a word of the language; take another name")
+    return None
+
+
+def _other_logic(failure: Failure) -> Diagnostic | None:
+    for sign, word in (("&&", "and"), ("||", "or"), ("&", "and"), ("!", "not ")):
+        if failure.rest.startswith(sign) and (sign != "||" or "OR" in failure.expected):
+            at = (failure.place, failure.place + len(sign))
+            fix = failure.replace(f"write `{word.strip()}`", *at, word)
+            return failure.report(f"`{sign}` is not an operator", f"write `{word.strip()}`", fix, at=at)
+    return None
+
+
+def _other_comment(failure: Failure) -> Diagnostic | None:
+    text, start = failure.source.text, failure.place
+    if text[start - 1 : start + 1] == "//":
+        start -= 1  # a stride was begun
+    sign = text[start : start + 2]
+    if sign not in {"//", "/*", "--"} or failure.is_in_value:
+        return None
+    has_value = len(failure.step) > 1 + failure.step[0].is_dims + (failure.back(1).text == "/") if failure.step else False
+    if sign == "//" and has_value and _DIVISION.match(text, start):
+        return None
+    fixes = () if sign == "/*" else (failure.replace("write `#`", start, start + 2, "#"),)
+    return failure.report(f"`{sign}` does not start a comment", "a comment starts with `#`", *fixes, at=(start, start + 2))
+
+
+def _other_keyword(failure: Failure) -> Diagnostic | None:
+    for word in (failure.found, *failure.before[:1]):
+        if word.text in {"elif", "elseif", "elsif"}:
+            fix = failure.replace("write `else if`", word.start, word.end, "else if")
+            message = f"`{word.text}` is not a word of the language"
+            return failure.report(message, "write `} else if … {`", fix, at=(word.start, word.end))
+    first = failure.before[0] if failure.before else failure.found
+    if first.text not in _OTHER_LANGUAGES or failure.found.text in {"->", "="}:
+        return None
+    return failure.report(
+        f"`{first.text}` is not a word of the language", _OTHER_LANGUAGES[first.text], at=(first.start, first.end)
+    )
+
+
+# Steps ---------------------------------------------------------------------------------------------------------------
+
+
+def _repeat_count(failure: Failure) -> Diagnostic | None:
+    found, last = failure.found, failure.back(1)
+    start = found.start
+    if found.text in {"x", "×"} and len(failure.step) > 0:
+        start = found.end + len(failure.source.text[found.end :]) - len(failure.source.text[found.end :].lstrip(" \t"))
+    elif last.text not in {"x", "×"} or len(failure.step) < 2:
+        return None
+    elif failure.expected == {"INT", "LPAR"}:
+        return failure.report("a repeat count is a whole number", "`element x 3` or `element x (n - 1)`", code=REPEAT_COUNT)
+    match = _COUNT.match(failure.source.text, start)
+    if not match or match.group()[0].isdigit():
+        return None
+    count = match.group()
+    return failure.report(
+        f"a repeat count that is not a plain integer stands in parentheses: `x ({count})`",
+        f"`x {count}` reads as two names",
+        failure.replace("put the count in parentheses", *match.span(), f"({count})"),
+        at=match.span(),
+        code=REPEAT_COUNT,
+    )
+
+
+def _spaced_dims(failure: Failure) -> Diagnostic | None:
+    is_shape = failure.back(1).is_number and failure.back(2).text in {"input", "expect", ":"}
+    if not is_shape and not (failure.found.is_number and "DIMS" in failure.expected):
+        return None
+    start = failure.back(1).start if is_shape else failure.place
+    match = _SPACED_DIMS.match(failure.source.text, start)
+    what = "shape" if is_shape else "kernel"
+    if match:
+        dims = re.sub(r"[ \tXx×*]+", "x", match.group())
+        fix = failure.replace(f"write `{dims}`", *match.span(), dims)
+        message = f"a {what} is one word: `{dims}`"
+        return failure.report(message, "numbers joined by `x`, without spaces", fix, at=match.span())
+    if "INT" in failure.expected or is_shape:
+        return None
+    size = failure.found.text
+    hint = f"a kernel has a size for each axis: `{size}x{size} conv 64`; a value follows the name: `conv {size}`"
+    return failure.report(f"a step does not begin with the number `{size}`", hint)
+
+
+def _kernel_behind(failure: Failure) -> Diagnostic | None:
+    found, step = failure.found, failure.step
+    kernel = found if found.is_dims else failure.back(1)
+    if not kernel.is_dims or not step or not step[0].is_name or step[0] is kernel or not failure.expected & {"ARROW"}:
+        return None
+    if step[0].text in STATEMENTS or not (found.is_dims or found.is_value):
+        return None
+    name = step[0]
+    edits = (
+        Edit(failure.span(name.start, name.start), f"{kernel.text} "),
+        Edit(failure.span(kernel.start, kernel.end + (failure.source.text[kernel.end : kernel.end + 1] == " ")), ""),
+    )
+    hint = f"write `{kernel.text} {name.text} …`"
+    fix = Fix("move the kernel to the front", edits, safe=True)
+    return failure.report("a kernel stands before the name", hint, fix, at=(kernel.start, kernel.end))
+
+
+def _comma(failure: Failure) -> Diagnostic | None:
+    found = failure.found
+    if found.text != "," or failure.is_in_value:
+        return None
+    if failure.before and failure.before[0].text in {"input", "expect"}:
+        return failure.report("a shape has no commas here", "write `3x224x224`, or a list in brackets: `[3, size, size]`")
+    if failure.before and failure.before[0].text in {"let", "require"}:
+        return failure.report("this value ends before the comma", "a list stands in brackets: `[1, 2]`")
+    fix = failure.replace("remove the comma", found.start, found.end, "")
+    hint = "write `conv 64 /2 groups=4`, or `conv(64, groups=4)`"
+    return failure.report("commas separate arguments only in parentheses", hint, fix)
+
+
+def _missing_equals(failure: Failure) -> Diagnostic | None:
+    found, text = failure.found, failure.source.text
+    statement = failure.before[0].text if failure.before else ""
+    if "BINDING" not in failure.expected and not (found.is_value and failure.back(1).is_name):
+        return None
+    if statement in {"let", "output"} and len(failure.before) == 1 and found.is_name:
+        following = text[found.end :].lstrip(" \t")[:2]
+        if following[:1] in {"", "\n", ";", "="} or following == "->":
+            return failure.report(f"`{statement}` needs a name", f"write `{statement} name = …`")
+        fix = failure.replace("add `=`", found.end, found.end, " =")
+        return failure.report(f"`=` is missing after `{found.text}`", f"write `{statement} name = …`", fix)
+    pair = re.compile(r"([A-Za-z_]\w*)[ \t]+([0-9][0-9.]*|true|false|\"[^\"\n]*\"|\[)(?![\w])")
+    name = found if found.is_name else failure.back(1)
+    match = pair.match(text, name.start) if "ARROW" in failure.expected or statement == "set" else None
+    if not match or name is failure.step[:1] or name.text in RESERVED or (name is not found and len(failure.step) < 2):
+        return None
+    joined = f"{match.group(1)}={match.group(2)}"
+    hint = f"write `{joined}`" if name.text != "stride" else f"write `/{match.group(2)}`, or `{joined}`"
+    fix = failure.replace("add `=`", match.end(1), match.start(2), "=")
+    return failure.report(f"`=` is missing between `{match.group(1)}` and its value", hint, fix, at=match.span(1))
+
+
+def _arithmetic(failure: Failure) -> Diagnostic | None:
+    """A sum or a division outside parentheses."""
+    sign = "//" if failure.source.text[failure.place - 1 : failure.place + 1] == "//" else failure.found.text
+    if sign not in {"+", "-", "%", "//", "**", "/"} or "ARROW" not in failure.expected and sign != "//":
+        return None
+    if failure.is_in_value and "ARROW" not in failure.expected:
+        return None
+    start = failure.place - (sign == "//" and failure.found.text == "/")
+    hint = f"put it in parentheses: `conv(a {sign} b)`, `groups=(a {sign} b)`"
+    return failure.report("outside parentheses a value is a product at most", hint, at=(start, start + len(sign)))
+
+
+def _short_float(failure: Failure) -> Diagnostic | None:
+    found, point, whole = failure.found, failure.back(1), failure.back(2)
+    if failure.rest[:1] == "." and failure.rest[1:2].isdigit():
+        end = failure.place + 1
+        fix = failure.replace("write the 0", failure.place, failure.place, "0")
+        return failure.report("a number starts with a digit", "write `0.5`", fix, at=(failure.place, end))
+    if point.text != ".":
+        return None
+    if whole.is_number and whole.end == point.start:
+        fix = failure.replace("write the 0", point.end, point.end, "0")
+        return failure.report("a number ends with a digit", f"write `{whole.text}.0`", fix, at=(whole.start, point.end))
+    if found.is_number and found.start == point.end:
+        fix = failure.replace("write the 0", point.start, point.start, " 0" if whole.end == point.start else "0")
+        return failure.report("a number starts with a digit", f"write `0.{found.text}`", fix, at=(point.start, found.end))
+    return None
+
+
+def _chained_comparison(failure: Failure) -> Diagnostic | None:
+    if failure.found.text not in {"<", ">", "<=", ">=", "==", "!="} or "AND" not in failure.expected:
+        return None
+    return failure.report("comparisons do not chain", "write `a < b and b < c`")
+
+
+# Statements ----------------------------------------------------------------------------------------------------------
+
+
+def _late_else(failure: Failure) -> Diagnostic | None:
+    if failure.found.text != "else" or failure.before:
+        return None
+    before = failure.source.text[: failure.place].rstrip()
+    if not before.endswith("}"):
+        return failure.report("`else` without an `if`", "write `if condition { … } else { … }`")
+    fix = failure.replace("join the lines", len(before), failure.place, " ")
+    return failure.report("`else` stands on the line of the `}` before it", "write `} else {`", fix)
+
+
+def _reserved_name(failure: Failure) -> Diagnostic | None:
+    found = failure.found
+    if found.text not in RESERVED or not failure.expected & {"NAME", "BINDING"}:
+        return None
+    return failure.report(f"`{found.text}` is a word of the language and cannot be a name", "take another name")
+
+
+def _misspelled_statement(failure: Failure) -> Diagnostic | None:
+    first = failure.before[0] if failure.before else failure.found
+    second = failure.before[1] if len(failure.before) > 1 else failure.found
+    if not first.is_name or first.text in STATEMENTS or not second.is_value:
+        return None
+    near = get_close_matches(first.text, STATEMENTS, n=1, cutoff=0.75)
+    if not near:
+        return None
+    fix = failure.replace(f"write `{near[0]}`", first.start, first.end, near[0], safe=False)
+    message = f"`{first.text}` does not begin a statement"
+    return failure.report(message, f"did you mean `{near[0]}`?", fix, at=(first.start, first.end))
+
+
+def _second_value(failure: Failure) -> Diagnostic | None:
+    if not failure.found.is_value or not failure.expected >= {"ARROW", "_NEWLINE"}:
+        return None
+    if "BINDING" in failure.expected:
+        hint = "its one value follows the name, further arguments are `name=value`, and `->` leads to the next step"
+        return failure.report(f"`{failure.found.text}` does not belong to this step", hint)
+    hint = "`->` leads to the next step; a statement begins on a new line or after `;`"
+    return failure.report(f"`{failure.found.text}` follows without `->`", hint)
+
+
+def _table_mark(failure: Failure) -> Diagnostic | None:
+    if "LINKS" not in failure.expected and not (failure.before and failure.before[0].text == "table"):
+        return None
+    if len(failure.before) < 3:
+        return None
+    return failure.report(f"a table has no `{failure.found.text}`", "each row is made of `X` and `.`, one for each column")
+
+
+_MISTAKES: tuple[Mistake, ...] = (
+    _open_string,
+    _other_quotes,
+    _other_arrow,
+    _wrong_closer,
+    _left_open,
+    _late_else,
+    _table_mark,
+    _repeat_count,
+    _spaced_dims,
+    _kernel_behind,
+    _comma,
+    _define_sign,
+    _single_equals,
+    _other_logic,
+    _other_comment,
+    _other_keyword,
+    _short_float,
+    _arithmetic,
+    _chained_comparison,
+    _reserved_name,
+    _misspelled_statement,
+    _missing_equals,
+    _second_value,
+)
+
+
+# Everything else -----------------------------------------------------------------------------------------------------
+
+_PHRASES: tuple[tuple[str, str, str], ...] = (
+    ("a statement", "LET NAME", "LET NET TITLE PAPER NOTE VARIANT INPUT USE SET TIED EXIT TAP OUTPUT EXPECT REQUIRE TABLE"
+     " BINDING NAME IN DIMS LPAR LBRACE _FOR _IF _NEWLINE _SEMICOLON BROKEN $END"),
+    ("a shape such as `3x224x224`", "DIMS LSQB INT", "DIMS INT LSQB"),
+    ("a value", "NAME INT", "NAME IN INT FLOAT STRING TRUE FALSE DIMS LSQB LPAR LBRACE MINUS NOT"),
+    ("a step", "NAME DIMS LPAR", "NAME IN DIMS LPAR LBRACE _FOR _IF"),
+    ("an integer", "INT", "INT"),
+    ("a name", "NAME", "NAME IN"),
+    ("an operator", "PLUS STAR", "PLUS MINUS STAR SLASH SLASHES PERCENT POWER COMPARISON AND OR _IF RANGE DOT LSQB"),
+    ("`/2`", "SLASH", "SLASH STAR DOT"),
+    ("`name=value`", "BINDING", "BINDING"),
+    ("a string", "STRING", "STRING"),
+    ("`->`", "ARROW", "ARROW"),
+    ("`x 3`", "REPEAT", "REPEAT"),
+    ("`{`", "LBRACE", "LBRACE"),
+    ("`(`", "LPAR", "LPAR"),
+    ("`,`", "COMMA", "COMMA"),
+    ("`|`", "BAR", "BAR"),
+    ("`)`", "RPAR", "RPAR"),
+    ("`]`", "RSQB", "RSQB"),
+    ("`}`", "RBRACE", "RBRACE"),
+    ("`:`", "COLON", "COLON"),
+    ("`=`", "EQUAL", "EQUAL"),
+    ("`in`", "IN", "IN"),
+    ("the end of the statement", "_NEWLINE", "_NEWLINE _SEMICOLON $END"),
+)
+
+
+def _unexpected(failure: Failure) -> Diagnostic:
+    text = failure.found.text
+    if not text:
+        message = f"the {'file' if failure.is_at_end else 'line'} ends too early"
+    else:
+        message = f"unexpected `{text if len(text) < 30 else text[:29] + '…'}`"
+    return failure.report(message, f"here can stand {_listed(_expectations(failure.expected))}")
+
+
+def _expectations(expected: frozenset[str]) -> list[str]:
+    """What could stand here, in words of the language."""
+    phrases, open_terminals = [], set(expected)
+    for phrase, needed, covered in _PHRASES:
+        if open_terminals.issuperset(needed.split()):
+            open_terminals.difference_update(covered.split())
+            phrases.append(phrase)
+    return phrases
+
+
+def _listed(phrases: list[str]) -> str:
+    return " or ".join(filter(None, [", ".join(phrases[:-1]), phrases[-1]])) if phrases else "nothing more"

@@ -17,7 +17,8 @@ from archdsl.diagnostic import Diagnostic
 from archdsl.source import Source, Span
 from archdsl.syntax import tree
 from archdsl.syntax.build import build
-from archdsl.syntax.mistakes import Failure, Word, explain
+from archdsl.syntax.failure import Failure, Word
+from archdsl.syntax.mistakes import explain
 from archdsl.syntax.scan import MAX_BRACKETS, blank_end, statement_end, too_deep, trivia
 
 if TYPE_CHECKING:

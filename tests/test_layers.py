@@ -65,7 +65,13 @@ def test_names_of_the_zoo_need_no_compiler(loaded: Callable[..., set[str]]) -> N
 
 
 def test_check_starts_quickly(spec: Path, python: Callable[..., str]) -> None:
-    code = "import sys, time\nfrom archdsl.cli.main import run\nrun(sys.argv[1:])\nprint(time.process_time())"
-    python(code, "check", str(spec))  # fills the caches
-    seconds = min(float(python(code, "check", str(spec)).splitlines()[-1]) for _ in range(3))
-    assert seconds < 1.0, "less than half of this on an idle machine; the rest is for a busy one"
+    """Bounded by what the libraries themselves take, so that a busy machine changes both sides."""
+    spent = "import time; print(time.process_time())"
+    libraries = f"import click, lark, pydantic; pydantic.BaseModel\n{spent}"
+    check = f"import sys\nfrom archdsl.cli.main import run\nrun(sys.argv[1:])\n{spent}"
+
+    def seconds(code: str) -> float:
+        return min(float(python(code, "check", str(spec)).splitlines()[-1]) for _ in range(3))
+
+    python(check, "check", str(spec))  # fills the caches
+    assert seconds(check) < 5 * seconds(libraries)

@@ -6,8 +6,8 @@ What the peers build differently from our defaults is said by the variant that i
 - `resnet…_cifar_b`: pytorchcv projects the shortcuts (option B); the paper's option A has no peer here.
 - `densenet40_k12_cifar_compressed`: pytorchcv halves the width in the transitions of nets without bottlenecks too.
 - `fractalnet20_torch`: pytorchcv has no biases, scales its norms, and joins before it pools, where the authors' files
-  pool each column first. In training it also drops maps behind the activation instead of places behind the convolution, and
-  keeps one column alone for some samples (global drop-path); in evaluation neither plays a part.
+  pool each column first. In training it also drops maps behind the activation instead of places behind the
+  convolution, and keeps one column alone for some samples (global drop-path); in evaluation neither plays a part.
 - `mobilenet_v2_050_exact`: pytorchcv does not round the widths, and its classifier is a 1x1 convolution without bias.
 
 The comparison is in double precision: with pytorchcv's initial weights some networks give outputs beyond 10^5, of which
@@ -85,7 +85,7 @@ def test_auxiliary_classifiers_equal_the_peers(monkeypatch: pytest.MonkeyPatch) 
     ours = network.module(seed=0, dtype=torch.float64).train()
     batch = images(network, 2)
     pairs = carry(theirs, ours, batch)
-    assert pairs["aux1.fc1"] == "aux1.fc1"
+    assert pairs["aux1.classifier1.fc2"] == "aux1.fc2"
     expected, result = theirs(batch), ours(batch)
     for mine, other in (("out", "logits"), ("aux1", "aux_logits1"), ("aux2", "aux_logits2")):
         torch.testing.assert_close(getattr(result, mine), getattr(expected, other), rtol=0, atol=1e-5)
@@ -106,7 +106,8 @@ class Swapped(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         results = {name: self.get_submodule(name)(x) for name in self.order}
-        return self.last(torch.cat([results["a"], results["b"].relu()], 1))
+        result: Tensor = self.last(torch.cat([results["a"], results["b"].relu()], 1))
+        return result
 
 
 def test_layers_are_paired_by_the_flow_of_data() -> None:

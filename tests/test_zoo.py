@@ -165,7 +165,7 @@ def test_every_weight_of_a_variant_learns(name: str) -> None:
     network = loaded(name)
     module = network.module(device="meta").train()
     outputs = module(batch(network, 2, "meta"))
-    torch.stack([output.sum() for output in flatten(outputs)]).sum().backward()
+    torch.autograd.backward([output.sum() for output in flatten(outputs)])
     assert [path for path, parameter in module.named_parameters() if parameter.grad is None] == []
     inferred = [tuple(stream.shape) for stream in network.graph.output_types().values()]
     assert [tuple(output.shape[1:]) for output in flatten(outputs)] == inferred
@@ -174,7 +174,7 @@ def test_every_weight_of_a_variant_learns(name: str) -> None:
 def test_a_variant_learns(variant: str) -> None:
     network = small(variant)
     module = network.module(seed=0).train()
-    (sum(output.square().mean() for output in flatten(module(batch(network))))).backward()
+    torch.autograd.backward([output.square().mean() for output in flatten(module(batch(network)))])
     gradients = {path: parameter.grad for path, parameter in module.named_parameters()}
     assert all(gradient is not None and gradient.isfinite().all() for gradient in gradients.values())
     assert sum(bool(gradient.any()) for gradient in gradients.values()) > len(gradients) // 2
@@ -187,7 +187,7 @@ def test_torch_compiles_a_variant_whole(variant: str) -> None:
     torch.compiler.reset()
     network = small(variant)
     module = network.module(seed=0).eval()
-    compiled = torch.compile(module, fullgraph=True, backend="eager")
+    compiled: Any = torch.compile(module, fullgraph=True, backend="eager")
     images = batch(network)
     with torch.no_grad():
         assert_same(compiled(images), module(images))

@@ -284,7 +284,7 @@ def calls(module: Any, images: Any, labels: Any) -> dict[str, Callable[[], None]
     def train() -> None:
         module.train()
         optimizer.zero_grad()
-        torch.nn.functional.cross_entropy(module(images), labels).backward()
+        torch.autograd.backward(torch.nn.functional.cross_entropy(module(images), labels))
         optimizer.step()
         settle(images)
 
@@ -360,7 +360,7 @@ def measure(benches: Sequence[Bench], options: Options) -> list[Ratio]:
 
         torch.set_num_threads(options.threads)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    ratios = []
+    ratios: list[Ratio] = []
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("", total=sum(bench.ratios for bench in benches))
         for bench in benches:

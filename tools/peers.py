@@ -79,13 +79,13 @@ def declare_operators() -> None:
         return
     for path in Path(spec.origin).parent.glob("_C.*"):
         try:
-            torch.ops.load_library(path)
+            torch.ops.load_library(path)  # type: ignore[no-untyped-call]
         except OSError:
             continue
         return
-    library = torch.library.Library("torchvision", "DEF")
+    library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
     for schema in _SCHEMAS:
-        library.define(schema)
+        library.define(schema)  # type: ignore[no-untyped-call]
     _KEPT.append(library)  # the declarations live as long as the library
 
 

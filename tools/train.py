@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import archdsl
 
 GOAL = 0.97
+BATCH = 32
 
 #: How far the distances of wrong classes are pushed away, as a distance itself (``j`` of the paper's equation 9).
 MARGIN = 0.1
@@ -89,17 +90,13 @@ def strongest(scores: Tensor) -> Tensor:
 
 def lenet(seed: int) -> nn.Module:
     """LeNet-5 as published, with distances as outputs."""
-    return _compiled("lenet5", seed)
+    module: nn.Module = archdsl.compile("lenet5", seed=seed)
+    return module
 
 
 def resnet(seed: int) -> nn.Module:
     """The residual network for CIFAR with one unit in each stage, on one channel."""
-    return _compiled("resnet_cifar", seed, input="1x32x32", depth=8)
-
-
-def _compiled(name: str, seed: int, **options: str | int) -> nn.Module:
-    module = archdsl.compile(name, seed=seed, **options)
-    assert isinstance(module, nn.Module)
+    module: nn.Module = archdsl.compile("resnet_cifar", input="1x32x32", depth=8, seed=seed)
     return module
 
 
@@ -111,7 +108,7 @@ COURSES = (
 
 def digits() -> tuple[Digits, Digits]:
     """Digits to train with and digits to test with; white is -0.1 and black 1.175, as in the paper."""
-    from sklearn.datasets import load_digits
+    from sklearn.datasets import load_digits  # type: ignore[import-untyped]
 
     data = load_digits()
     pixels = torch.tensor(data.images, dtype=torch.float32).unsqueeze(1) / 16
@@ -127,7 +124,7 @@ def train(course: Course, epochs: int, seed: int, console: Console) -> float:
     torch.manual_seed(seed)
     training, test = digits()
     module = course.build(seed)
-    batches = -(-len(training.labels) // 32)
+    batches = -(-len(training.labels) // BATCH)
     optimizer = torch.optim.AdamW(module.parameters(), lr=course.rate, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=course.rate, total_steps=epochs * batches)
     columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), "{task.fields[state]}")
@@ -150,11 +147,11 @@ def train_epoch(
     """See every training digit once and return the mean loss."""
     module.train()
     total = 0.0
-    batches = torch.randperm(len(training.labels)).split(32)
+    batches = torch.split(torch.randperm(len(training.labels)), BATCH)
     for chosen in batches:
         optimizer.zero_grad()
         loss = course.loss(module(training.images[chosen]), training.labels[chosen])
-        loss.backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(loss)
         optimizer.step()
         schedule.step()
         total += loss.item()

@@ -178,8 +178,8 @@ def _propagate(
         key = (id(node.op), graph.input_types(node))
         if key not in motions:
             motions[key] = tuple(_motions(node, key[1]))
-        if motions[key] == (None,):
-            rows[node.id] = rows[node.inputs[0].node]
+        if len(node.inputs) == 1:
+            rows[node.id] = _along_one(rows[node.inputs[0].node], motions[key][0])
             continue
         seen = _collect(node, motions[key], rows)
         rows[node.id] = {source: _merge(candidates) for source, candidates in seen.items()}
@@ -224,6 +224,11 @@ def _slide(window: Window, number: int) -> Slide:
 
 def _along(values: Shape, number: int, default: int) -> int:
     return values[number] if number < len(values) else default
+
+
+def _along_one(fields: Fields, motion: Motion) -> Fields:
+    """Move the fields of an only input through a node; operators that look at each place alone hand them on."""
+    return fields if motion is None else {source: _through(field, motion) for source, field in fields.items()}
 
 
 def _collect(node: Node, motions: Sequence[Motion], rows: Mapping[int, Fields]) -> dict[int, list[Field]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from archdsl.graph.graph import Graph, Port
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """A node or a block that stands directly in a scope."""
 
     is_scope: bool
@@ -30,7 +29,7 @@ class StructureTable:
     members
         By number of scope; blocks without nodes are left out.
     node_kinds, scope_kinds
-        Kinds by number of node and of scope. They compare within one table only.
+        Kinds by number of node and of scope. They compare within one table only; the network itself has none (-1).
     """
 
     members: tuple[tuple[Member, ...], ...]
@@ -66,7 +65,7 @@ def analyse_structure(graph: Graph, cost: CostTable, totals: TotalsTable) -> Str
     kinds = _Kinds()
     node_kinds = _node_kinds(graph, cost, kinds)
     blocks = [_Block(-1)] * len(graph.scopes)
-    for scope in reversed(graph.scopes):
+    for scope in reversed(graph.scopes[1:]):
         parts = [
             blocks[member.id] if member.is_scope else _Block(node_kinds[member.id], graph.nodes[member.id].inputs)
             for member in members[scope.id]
@@ -86,8 +85,7 @@ class _Kinds:
         return self._numbers.setdefault(key, len(self._numbers))
 
 
-@dataclass(frozen=True, slots=True)
-class _Block:
+class _Block(NamedTuple):
     """A node or block as the block around it sees it: its kind, and the streams that enter it."""
 
     kind: int

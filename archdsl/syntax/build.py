@@ -214,7 +214,7 @@ class _Builder:
         rows = tuple(tuple(cell != "." for cell in token if not cell.isspace()) for token in tokens)
         for token, row in zip(tokens, rows, strict=True):
             if len(row) != len(rows[0]):
-                message = f"this row has {len(row)} columns, the first row {len(rows[0])}"
+                message = f"the first row has {len(rows[0])} marks, this one {len(row)}"
                 raise _Unfit(message, self._span(token), "every row of a table has one mark for each column")
         return tree.Links(name.text, rows, name.span, span)
 

@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from archdsl.codes import REPEAT_COUNT, UNCLOSED
 from archdsl.diagnostic import Diagnostic, Edit, Fix
 from archdsl.syntax.failure import CLOSERS, Failure
+from archdsl.syntax.scan import blank_end, stands_further_in
 
 Mistake = Callable[[Failure], Diagnostic | None]
 
@@ -39,6 +40,7 @@ _COUNT = re.compile(rf"{_OPERAND}(?:[ \t]*(?:\+|-(?!>)|\*|//|%)[ \t]*{_OPERAND})
 _SPACED_DIMS = re.compile(r"[0-9]+(?:[ \t]*[xX×*][ \t]*[0-9]+)+")
 _ARROW = re.compile(r"[-=−–—]+[ \t]*>|[→⟶➔➜⇒]|\|?>")
 _QUOTED = re.compile(r"(['‘’‚“”„«»`])([^'‘’‚“”„«»`\"\n]*)(['‘’“”«»`])?")
+_PAIR = re.compile(r"([A-Za-z_]\w*)[ \t]+([0-9][0-9.]*|true|false|\"[^\"\n]*\")(?!\w)")
 _DIVISION = re.compile(rf"//[ \t]*(?:[0-9]+|\(|{_OPERAND}[ \t]*(?:->|[|;){{]|$))")
 
 
@@ -96,6 +98,9 @@ def _left_open(failure: Failure) -> Diagnostic | None:
     if opener is None or found.text not in ("", ";") or (opener.text == "{" and not failure.is_at_end):
         return None
     closer = CLOSERS[opener.text]
+    if not failure.is_at_end and stands_further_in(failure.source.text, failure.start, failure.place):
+        hint = "in brackets a line goes on only after `,`, `|`, `->` or an operator"
+        return failure.report("this line does not go on", hint, labels=(failure.label(opener, "still open here"),))
     if failure.is_at_end:
         place, hint = "the file ends here", f"add the `{closer}` that belongs to it"
     else:
@@ -140,6 +145,10 @@ def _single_equals(failure: Failure) -> Diagnostic | None:
     found = failure.found
     if found.text != "=":
         return None
+    if failure.is_in_value and failure.back(2).text in {"(", ","} and "COMMA" in failure.expected:
+        name = failure.back(1)
+        message = f"a function takes no argument by name, such as `{name.text}=`"
+        return failure.report(message, "give its values in order", at=(name.start, found.end))
     if "COMPARISON" in failure.expected:
         fix = failure.replace("write `==`", found.start, found.end, "==")
         return failure.report("`=` does not compare", "`==` compares, `=` binds a name", fix)
@@ -198,13 +207,13 @@ def _other_keyword(failure: Failure) -> Diagnostic | None:
 
 def _repeat_count(failure: Failure) -> Diagnostic | None:
     found, last = failure.found, failure.back(1)
+    if failure.expected == {"INT", "LPAR"} or (found.text == "." and last.is_number and failure.back(2).text in {"x", "×"}):
+        return failure.report("a repeat count is a whole number", "`element x 3` or `element x (n - 1)`", code=REPEAT_COUNT)
     start = found.start
     if found.text in {"x", "×"} and len(failure.step) > 0:
-        start = found.end + len(failure.source.text[found.end :]) - len(failure.source.text[found.end :].lstrip(" \t"))
+        start = blank_end(failure.source.text, found.end)
     elif last.text not in {"x", "×"} or len(failure.step) < 2:
         return None
-    elif failure.expected == {"INT", "LPAR"}:
-        return failure.report("a repeat count is a whole number", "`element x 3` or `element x (n - 1)`", code=REPEAT_COUNT)
     match = _COUNT.match(failure.source.text, start)
     if not match or match.group()[0].isdigit():
         return None
@@ -254,6 +263,15 @@ def _kernel_behind(failure: Failure) -> Diagnostic | None:
     return failure.report("a kernel stands before the name", hint, fix, at=(kernel.start, kernel.end))
 
 
+def _bar(failure: Failure) -> Diagnostic | None:
+    found = failure.found
+    if found.text == "|" and "ARROW" in failure.expected:
+        return failure.report("`|` stands only in a group", "branches stand in parentheses: `( a | b ) -> add`")
+    if found.text in {"->", "|"} and "LET" in failure.expected:
+        return failure.report(f"nothing stands before this `{found.text}`", "a statement begins with a step or a name")
+    return None
+
+
 def _comma(failure: Failure) -> Diagnostic | None:
     found = failure.found
     if found.text != "," or failure.is_in_value:
@@ -278,15 +296,16 @@ def _missing_equals(failure: Failure) -> Diagnostic | None:
             return failure.report(f"`{statement}` needs a name", f"write `{statement} name = …`")
         fix = failure.replace("add `=`", found.end, found.end, " =")
         return failure.report(f"`=` is missing after `{found.text}`", f"write `{statement} name = …`", fix)
-    pair = re.compile(r"([A-Za-z_]\w*)[ \t]+([0-9][0-9.]*|true|false|\"[^\"\n]*\"|\[)(?![\w])")
     name = found if found.is_name else failure.back(1)
-    match = pair.match(text, name.start) if "ARROW" in failure.expected or statement == "set" else None
-    if not match or name is failure.step[:1] or name.text in RESERVED or (name is not found and len(failure.step) < 2):
+    match = _PAIR.match(text, name.start)
+    if not match or name.text in RESERVED or not (statement == "set" or "ARROW" in failure.expected):
+        return None
+    if statement != "set" and failure.step.index(name) < 1 if name in failure.step else failure.back(1).text == ")":
         return None
     joined = f"{match.group(1)}={match.group(2)}"
-    hint = f"write `{joined}`" if name.text != "stride" else f"write `/{match.group(2)}`, or `{joined}`"
-    fix = failure.replace("add `=`", match.end(1), match.start(2), "=")
-    return failure.report(f"`=` is missing between `{match.group(1)}` and its value", hint, fix, at=match.span(1))
+    fix = failure.replace("add `=`", match.end(1), match.start(2), "=", safe=statement == "set")
+    hint = f"an argument is written `{joined}`" + ("" if statement == "set" else "; the next step follows after `->`")
+    return failure.report(f"`{match.group()}` does not belong here", hint, fix, at=match.span())
 
 
 def _arithmetic(failure: Failure) -> Diagnostic | None:
@@ -312,8 +331,10 @@ def _short_float(failure: Failure) -> Diagnostic | None:
     if whole.is_number and whole.end == point.start:
         fix = failure.replace("write the 0", point.end, point.end, "0")
         return failure.report("a number ends with a digit", f"write `{whole.text}.0`", fix, at=(whole.start, point.end))
+    if found.is_number and whole.end == point.start:
+        return failure.report("a name follows a dot", f"one stream of a list is taken by `{whole.text}[{found.text}]`")
     if found.is_number and found.start == point.end:
-        fix = failure.replace("write the 0", point.start, point.start, " 0" if whole.end == point.start else "0")
+        fix = failure.replace("write the 0", point.start, point.start, "0")
         return failure.report("a number starts with a digit", f"write `0.{found.text}`", fix, at=(point.start, found.end))
     return None
 
@@ -337,6 +358,43 @@ def _late_else(failure: Failure) -> Diagnostic | None:
     return failure.report("`else` stands on the line of the `}` before it", "write `} else {`", fix)
 
 
+def _no_name(failure: Failure) -> Diagnostic | None:
+    first, second = failure.back(2), failure.back(1)
+    if first.text == "let" and second.text == "=" and len(failure.before) == 2:
+        return failure.report("`let` needs a name", "write `let name = …`", at=(first.start, second.end))
+    return None
+
+
+def _no_condition(failure: Failure) -> Diagnostic | None:
+    for index, word in enumerate(failure.before[:-1]):
+        if word.text == "if" and failure.before[index + 1].text == "{" and "COLON" in failure.expected:
+            return failure.report("`if` needs a condition", "write `if a > 1 { … }`", at=(word.start, word.end))
+    return None
+
+
+def _bare_text(failure: Failure) -> Diagnostic | None:
+    """A path or a title without quotes."""
+    if failure.expected != {"STRING"} or not failure.found.text:
+        return None
+    text = re.split(r"[;#]| as ", failure.rest)[0].rstrip()
+    at = (failure.place, failure.place + len(text))
+    fix = failure.replace("put it in quotes", *at, f'"{text}"', safe=False)
+    statement = failure.before[0].text
+    return failure.report(f"`{statement}` takes a string in double quotes", f'write `{statement} "…"`', fix, at=at)
+
+
+def _odd_character(failure: Failure) -> Diagnostic | None:
+    char = failure.found.text
+    if len(char) != 1 or char.isascii() and char.isprintable():
+        return None
+    if not char.isprintable():
+        fix = failure.replace("remove it", failure.place, failure.place + 1, " " if char.isspace() else "")
+        return failure.report(f"the character U+{ord(char):04X} has no place here", "it cannot be seen; remove it", fix)
+    if char.isalnum():
+        return failure.report(f"`{char}` cannot be part of a name", "names are made of `a` to `z`, digits and `_`")
+    return None
+
+
 def _reserved_name(failure: Failure) -> Diagnostic | None:
     found = failure.found
     if found.text not in RESERVED or not failure.expected & {"NAME", "BINDING"}:
@@ -349,7 +407,8 @@ def _misspelled_statement(failure: Failure) -> Diagnostic | None:
     second = failure.before[1] if len(failure.before) > 1 else failure.found
     if not first.is_name or first.text in STATEMENTS or not second.is_value:
         return None
-    near = get_close_matches(first.text, STATEMENTS, n=1, cutoff=0.75)
+    candidates = [keyword for keyword in STATEMENTS if keyword[0] == first.text[0]]
+    near = get_close_matches(first.text, candidates, n=1, cutoff=0.75)
     if not near:
         return None
     fix = failure.replace(f"write `{near[0]}`", first.start, first.end, near[0], safe=False)
@@ -358,7 +417,7 @@ def _misspelled_statement(failure: Failure) -> Diagnostic | None:
 
 
 def _second_value(failure: Failure) -> Diagnostic | None:
-    if not failure.found.is_value or not failure.expected >= {"ARROW", "_NEWLINE"}:
+    if not failure.found.is_value or "ARROW" not in failure.expected:
         return None
     if "BINDING" in failure.expected:
         hint = "its one value follows the name, further arguments are `name=value`, and `->` leads to the next step"
@@ -379,10 +438,15 @@ _MISTAKES: tuple[Mistake, ...] = (
     _open_string,
     _other_quotes,
     _other_arrow,
+    _odd_character,
     _wrong_closer,
     _left_open,
     _late_else,
+    _no_name,
+    _no_condition,
+    _bare_text,
     _table_mark,
+    _misspelled_statement,
     _repeat_count,
     _spaced_dims,
     _kernel_behind,
@@ -392,11 +456,11 @@ _MISTAKES: tuple[Mistake, ...] = (
     _other_logic,
     _other_comment,
     _other_keyword,
+    _bar,
     _short_float,
     _arithmetic,
     _chained_comparison,
     _reserved_name,
-    _misspelled_statement,
     _missing_equals,
     _second_value,
 )
@@ -407,8 +471,8 @@ _MISTAKES: tuple[Mistake, ...] = (
 _PHRASES: tuple[tuple[str, str, str], ...] = (
     ("a statement", "LET NAME", "LET NET TITLE PAPER NOTE VARIANT INPUT USE SET TIED EXIT TAP OUTPUT EXPECT REQUIRE TABLE"
      " BINDING NAME IN DIMS LPAR LBRACE _FOR _IF _NEWLINE _SEMICOLON BROKEN $END"),
+    ("a value", "NAME FLOAT", "NAME IN INT FLOAT STRING TRUE FALSE DIMS LSQB LPAR LBRACE MINUS NOT"),
     ("a shape such as `3x224x224`", "DIMS LSQB INT", "DIMS INT LSQB"),
-    ("a value", "NAME INT", "NAME IN INT FLOAT STRING TRUE FALSE DIMS LSQB LPAR LBRACE MINUS NOT"),
     ("a step", "NAME DIMS LPAR", "NAME IN DIMS LPAR LBRACE _FOR _IF"),
     ("an integer", "INT", "INT"),
     ("a name", "NAME", "NAME IN"),
@@ -438,7 +502,7 @@ def _unexpected(failure: Failure) -> Diagnostic:
         message = f"the {'file' if failure.is_at_end else 'line'} ends too early"
     else:
         message = f"unexpected `{text if len(text) < 30 else text[:29] + '…'}`"
-    return failure.report(message, f"here can stand {_listed(_expectations(failure.expected))}")
+    return failure.report(message, f"expected {_listed(_expectations(failure.expected))}")
 
 
 def _expectations(expected: frozenset[str]) -> list[str]:

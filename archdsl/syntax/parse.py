@@ -69,7 +69,8 @@ def parse(source: Source) -> Parsed:
 def _comment(source: Source, start: int, end: int) -> tree.Comment:
     line_start = source.text.rfind("\n", 0, start) + 1
     own_line = not source.text[line_start:start].strip()
-    return tree.Comment(source.text[start:end], own_line, Span(source, start, end))
+    text = source.text[start:end].rstrip()
+    return tree.Comment(text, own_line, Span(source, start, start + len(text)))
 
 
 def _nests_too_deep(source: Source, place: int) -> Diagnostic:

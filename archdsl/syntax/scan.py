@@ -12,7 +12,7 @@ MAX_BRACKETS = 64
 
 _OPENERS = {")": "(", "]": "[", "}": "{"}
 _EVENT = re.compile(r'"(?:[^"\\\n]|\\.)*"?|#[^\n]*|[()\[\]{};\n]')
-_BLANK = re.compile(r"(?:\s|\uFEFF|#[^\n]*)*+")
+_BLANK = re.compile(r"(?:[ \t\r\f\n\uFEFF]|#[^\n]*)*+")
 _CONTINUES = re.compile(r"->|[|)\]}]")
 _OPEN_END = re.compile(r"(?:->|[|,(\[{=:+\-*/%<>.]|\b(?:and|or|not|else|where))$")
 
@@ -76,7 +76,7 @@ def statement_end(text: str, start: int, reached: int, *, in_block: bool) -> int
     stack: list[str] = []
     for char, place in _events(text, start):
         if char in "\n;":
-            if "{" in stack or place < reached or (char == "\n" and stack and _stands_further_in(text, start, place)):
+            if "{" in stack or place < reached or (char == "\n" and stack and stands_further_in(text, start, place)):
                 continue
             return place
         if char == "}" and in_block and "{" not in stack and place >= reached:
@@ -85,7 +85,7 @@ def statement_end(text: str, start: int, reached: int, *, in_block: bool) -> int
     return len(text)
 
 
-def _stands_further_in(text: str, start: int, line_end: int) -> bool:
+def stands_further_in(text: str, start: int, line_end: int) -> bool:
     """Whether the line after ``line_end`` is indented more than the one that a statement starts on."""
     line_start = text.rfind("\n", 0, start) + 1
     following = blank_end(text, line_end)

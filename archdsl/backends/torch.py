@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch._subclasses.fake_tensor import unset_fake_temporarily
 
 from archdsl.backends.python.module import write
 from archdsl.backends.python.writer import Mark, PythonSource
@@ -49,7 +50,7 @@ def build(
     """
     network = load(write(graph))
     with _seeded(seed, device):
-        module = network(device=device, dtype=dtype)
+        module = _fake(network, device, dtype) if _is_faking() else network(device=device, dtype=dtype)
     if memory_format is not None:
         module.to(memory_format=memory_format)  # type: ignore[call-overload]
     return module
@@ -68,6 +69,28 @@ def export(graph: Graph, *, seed: int | None = None) -> bytes:
     file = BytesIO()
     torch.export.save(program, file)
     return file.getvalue()
+
+
+def _is_faking() -> bool:
+    """Whether a ``FakeTensorMode`` is active, in which tensors have no values."""
+    return type(torch.empty(0)) is not torch.Tensor
+
+
+def _fake(network: type[nn.Module], device: torch.device | str | int | None, dtype: torch.dtype | None) -> nn.Module:
+    """The network with fake weights.
+
+    Fake modules can neither be made on the meta device nor be moved off it, so the mode is left while they are made.
+    """
+    with unset_fake_temporarily():
+        module = network(device="meta", dtype=dtype)
+    place = torch.get_default_device() if device is None else device
+    for part in module.modules():
+        for name, weight in part.named_parameters(recurse=False):
+            made = torch.empty(weight.shape, dtype=weight.dtype, device=place)
+            part.register_parameter(name, nn.Parameter(made, weight.requires_grad))
+        for name, buffer in part.named_buffers(recurse=False):
+            setattr(part, name, torch.empty(buffer.shape, dtype=buffer.dtype, device=place))
+    return module
 
 
 @contextmanager

@@ -122,7 +122,8 @@ class _Builder:
         return tree.Broken(Span(self.source, root.meta.start_pos, root.meta.end_pos))
 
     def _span(self, token: Token) -> Span:
-        assert token.start_pos is not None and token.end_pos is not None
+        assert token.start_pos is not None
+        assert token.end_pos is not None
         return Span(self.source, token.start_pos, token.end_pos)
 
     def _named(self, token: Token) -> _Named:
@@ -163,7 +164,9 @@ class _Builder:
     def _definition(self, children: list[Any], span: Span) -> tree.Definition:
         name, body = children[0], children[-1]
         if not name.text.isidentifier() or name.text == "in":
-            raise _Unfit(f"`{name.text}` cannot be the name of a definition", name.span, "a definition has a plain name")
+            raise _Unfit(
+                f"`{name.text}` cannot be the name of a definition", name.span, "a definition has a plain name"
+            )
         condition = _of(children, _Condition)
         return tree.Definition(
             name.text,
@@ -176,7 +179,8 @@ class _Builder:
         )
 
     def _tied(self, children: list[Any], span: Span) -> tree.Definition:
-        return replace(children[0], tied=True, span=span)
+        definition: tree.Definition = children[0]
+        return replace(definition, tied=True, span=span)
 
     def _assign(self, children: list[Any], span: Span) -> tree.Assign:
         target, pipeline = children
@@ -185,7 +189,9 @@ class _Builder:
             return tree.Assign(name.text, None, pipeline, name.span, span)
         name_span = Span(self.source, target.span.start, target.span.start + len(target.name))
         if not target.name.isidentifier() or target.name == "in":
-            raise _Unfit(f"`{target.name}` cannot be bound here", name_span, "only a plain name can be bound: `x[i] = …`")
+            raise _Unfit(
+                f"`{target.name}` cannot be bound here", name_span, "only a plain name can be bound: `x[i] = …`"
+            )
         return tree.Assign(target.name, target.index, pipeline, name_span, span)
 
     def _flow(self, children: list[Any], span: Span) -> tree.Flow:

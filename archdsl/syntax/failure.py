@@ -17,6 +17,9 @@ _WORD = re.compile(
     r'"(?:[^"\\\n]|\\.)*"?|#[^\n]*|[0-9]+(?:x[0-9]+)+|[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|[A-Za-z_][A-Za-z0-9_]*'
     r"|->|=>|//|\*\*|\.\.|[=!<>]=|[^ \t\r\f\n\uFEFF]"
 )
+OPERAND = r"(?:[A-Za-z_][A-Za-z0-9_.]*(?:\[[^\[\]\n]*\])?|[0-9]+)"
+"""A name or a whole number, perhaps of a list or a stream."""
+
 _REACH = 2000
 """How far back the words before a mistake are read."""
 

@@ -12,36 +12,22 @@ from difflib import get_close_matches
 
 from archdsl.codes import REPEAT_COUNT, UNCLOSED
 from archdsl.diagnostic import Diagnostic, Edit, Fix
-from archdsl.syntax.failure import CLOSERS, Failure
+from archdsl.syntax import foreign
+from archdsl.syntax.expected import unexpected
+from archdsl.syntax.failure import CLOSERS, OPERAND, Failure
 from archdsl.syntax.scan import blank_end, stands_further_in
 
 Mistake = Callable[[Failure], Diagnostic | None]
 
 STATEMENTS = (
-    "net title paper note variant input use let set tied exit tap output expect require table".split()
+    *("net", "title", "paper", "note", "variant", "input", "use", "let"),
+    *("set", "tied", "exit", "tap", "output", "expect", "require", "table"),
 )
-RESERVED = frozenset("if else for where in and or not true false".split())
+RESERVED = frozenset({"if", "else", "for", "where", "in", "and", "or", "not", "true", "false"})
 
-_OTHER_LANGUAGES = {
-    "def": "a definition is written `name(a, b=1): …`",
-    "fn": "a definition is written `name(a, b=1): …`",
-    "func": "a definition is written `name(a, b=1): …`",
-    "function": "a definition is written `name(a, b=1): …`",
-    "class": "a definition is written `name(a, b=1): …`, and the network is named by `net`",
-    "import": 'definitions of another file are read by `use "blocks.arch" as b`',
-    "from": 'definitions of another file are read by `use "blocks.arch" as b`',
-    "return": "the last stream of a block is its result",
-    "const": "a value is named by `let n = 4`",
-    "var": "a value is named by `let n = 4`",
-    "while": "a repetition is written `for i in 1..n { … }` or `element x 3`",
-}
-_OPERAND = r"(?:[A-Za-z_][A-Za-z0-9_.]*(?:\[[^\[\]\n]*\])?|[0-9]+)"
-_COUNT = re.compile(rf"{_OPERAND}(?:[ \t]*(?:\+|-(?!>)|\*|//|%)[ \t]*{_OPERAND})*")
+_COUNT = re.compile(rf"{OPERAND}(?:[ \t]*(?:\+|-(?!>)|\*|//|%)[ \t]*{OPERAND})*")
 _SPACED_DIMS = re.compile(r"[0-9]+(?:[ \t]*[xX×*][ \t]*[0-9]+)+")
-_ARROW = re.compile(r"[-=−–—]+[ \t]*>|[→⟶➔➜⇒]|\|?>")
-_QUOTED = re.compile(r"(['‘’‚“”„«»`])([^'‘’‚“”„«»`\"\n]*)(['‘’“”«»`])?")
 _PAIR = re.compile(r"([A-Za-z_]\w*)[ \t]+([0-9][0-9.]*|true|false|\"[^\"\n]*\")(?!\w)")
-_DIVISION = re.compile(rf"//[ \t]*(?:[0-9]+|\(|{_OPERAND}[ \t]*(?:->|[|;){{]|$))")
 
 
 def explain(failure: Failure) -> Diagnostic:
@@ -49,7 +35,7 @@ def explain(failure: Failure) -> Diagnostic:
     for mistake in _MISTAKES:
         if diagnostic := mistake(failure):
             return diagnostic
-    return _unexpected(failure)
+    return unexpected(failure)
 
 
 # Brackets and strings ------------------------------------------------------------------------------------------------
@@ -62,15 +48,6 @@ def _open_string(failure: Failure) -> Diagnostic | None:
     end = found.start + len(found.text.rstrip())
     fix = failure.replace("close the string", end, end, '"', safe=False)
     return failure.report("this string is not closed", 'a string ends with `"`, on its line', fix, code=UNCLOSED)
-
-
-def _other_quotes(failure: Failure) -> Diagnostic | None:
-    match = _QUOTED.match(failure.rest)
-    if not match:
-        return None
-    end = failure.place + match.end()
-    fix = failure.replace("use double quotes", failure.place, end, f'"{match.group(2)}"', safe=bool(match.group(3)))
-    return failure.report("a string stands in double quotes", 'write `"…"`', fix, at=(failure.place, end))
 
 
 def _wrong_closer(failure: Failure) -> Diagnostic | None:
@@ -111,104 +88,17 @@ def _left_open(failure: Failure) -> Diagnostic | None:
     return failure.report(message, hint, at=(opener.start, opener.end), labels=labels, code=UNCLOSED)
 
 
-# Signs of other languages --------------------------------------------------------------------------------------------
-
-
-def _other_arrow(failure: Failure) -> Diagnostic | None:
-    start = failure.place
-    if failure.found.text == ">" and failure.back(1).text == "=" and failure.back(1).end == start:
-        start -= 1  # `conv =>` begins like `conv = …`
-    elif not failure.expected & {"ARROW", "NAME"} or failure.is_in_value and "ARROW" not in failure.expected:
-        return None
-    match = _ARROW.match(failure.source.text, start)
-    if not match or match.group() == "->":
-        return None
-    at = (start, match.end())
-    fix = failure.replace("write `->`", *at, "->")
-    return failure.report(f"`{match.group()}` is not an arrow", "`->` leads from one step to the next", fix, at=at)
-
-
-def _define_sign(failure: Failure) -> Diagnostic | None:
-    text, start = failure.source.text, failure.place
-    if failure.found.text == "=" and text[start - 1 : start] == ":":
-        start -= 1
-    elif failure.found.is_name and "BINDING" in failure.expected:
-        match = re.compile(r"[ \t]*:=").match(text, failure.found.end)
-        start = match.end() - 2 if match else start
-    if text[start : start + 2] != ":=":
-        return None
-    at = (start, start + 2)
-    return failure.report("`:=` binds nothing", "a name is bound by `=`", failure.replace("write `=`", *at, "="), at=at)
-
-
-def _single_equals(failure: Failure) -> Diagnostic | None:
-    found = failure.found
-    if found.text != "=":
-        return None
-    if failure.is_in_value and failure.back(2).text in {"(", ","} and "COMMA" in failure.expected:
-        name = failure.back(1)
-        message = f"a function takes no argument by name, such as `{name.text}=`"
-        return failure.report(message, "give its values in order", at=(name.start, found.end))
-    if "COMPARISON" in failure.expected:
-        fix = failure.replace("write `==`", found.start, found.end, "==")
-        return failure.report("`=` does not compare", "`==` compares, `=` binds a name", fix)
-    if failure.back(1).text == ")" and "COLON" in failure.expected:
-        fix = failure.replace("write `:`", found.start, found.end, ":")
-        return failure.report("a definition is written with `:`", "`name(a, b=1): …`", fix)
-    arrow, name = failure.back(2), failure.back(1)
-    if arrow.text in {"->", "|"} and "\n" in failure.source.text[arrow.end : name.start]:
-        hint = f"remove the `{arrow.text}`, or put a step after it"
-        labels = (failure.label(name, "here a new statement seems to begin"),)
-        return failure.report(f"this `{arrow.text}` leads nowhere", hint, at=(arrow.start, arrow.end), labels=labels)
-    if name.text in RESERVED:
-        return failure.report(f"`{name.text}` cannot be bound", "it is a word of the language; take another name")
-    return None
-
-
-def _other_logic(failure: Failure) -> Diagnostic | None:
-    for sign, word in (("&&", "and"), ("||", "or"), ("&", "and"), ("!", "not ")):
-        if failure.rest.startswith(sign) and (sign != "||" or "OR" in failure.expected):
-            at = (failure.place, failure.place + len(sign))
-            fix = failure.replace(f"write `{word.strip()}`", *at, word)
-            return failure.report(f"`{sign}` is not an operator", f"write `{word.strip()}`", fix, at=at)
-    return None
-
-
-def _other_comment(failure: Failure) -> Diagnostic | None:
-    text, start = failure.source.text, failure.place
-    if text[start - 1 : start + 1] == "//":
-        start -= 1  # a stride was begun
-    sign = text[start : start + 2]
-    if sign not in {"//", "/*", "--"} or failure.is_in_value:
-        return None
-    has_value = len(failure.step) > 1 + failure.step[0].is_dims + (failure.back(1).text == "/") if failure.step else False
-    if sign == "//" and has_value and _DIVISION.match(text, start):
-        return None
-    fixes = () if sign == "/*" else (failure.replace("write `#`", start, start + 2, "#"),)
-    return failure.report(f"`{sign}` does not start a comment", "a comment starts with `#`", *fixes, at=(start, start + 2))
-
-
-def _other_keyword(failure: Failure) -> Diagnostic | None:
-    for word in (failure.found, *failure.before[:1]):
-        if word.text in {"elif", "elseif", "elsif"}:
-            fix = failure.replace("write `else if`", word.start, word.end, "else if")
-            message = f"`{word.text}` is not a word of the language"
-            return failure.report(message, "write `} else if … {`", fix, at=(word.start, word.end))
-    first = failure.before[0] if failure.before else failure.found
-    if first.text not in _OTHER_LANGUAGES or failure.found.text in {"->", "="}:
-        return None
-    return failure.report(
-        f"`{first.text}` is not a word of the language", _OTHER_LANGUAGES[first.text], at=(first.start, first.end)
-    )
-
-
 # Steps ---------------------------------------------------------------------------------------------------------------
 
 
 def _repeat_count(failure: Failure) -> Diagnostic | None:
     found, last = failure.found, failure.back(1)
-    if failure.expected == {"INT", "LPAR"} or (found.text == "." and last.is_number and failure.back(2).text in {"x", "×"}):
-        return failure.report("a repeat count is a whole number", "`element x 3` or `element x (n - 1)`", code=REPEAT_COUNT)
+    if failure.expected == {"INT", "LPAR"} or (
+        found.text == "." and last.is_number and failure.back(2).text in {"x", "×"}
+    ):
+        return failure.report(
+            "a repeat count is a whole number", "`element x 3` or `element x (n - 1)`", code=REPEAT_COUNT
+        )
     start = found.start
     if found.text in {"x", "×"} and len(failure.step) > 0:
         start = blank_end(failure.source.text, found.end)
@@ -247,19 +137,17 @@ def _spaced_dims(failure: Failure) -> Diagnostic | None:
 
 
 def _kernel_behind(failure: Failure) -> Diagnostic | None:
-    found, step = failure.found, failure.step
+    found, name = failure.found, failure.step[0] if failure.step else failure.found
     kernel = found if found.is_dims else failure.back(1)
-    if not kernel.is_dims or not step or not step[0].is_name or step[0] is kernel or not failure.expected & {"ARROW"}:
+    if not kernel.is_dims or not name.is_name or not found.is_value or "ARROW" not in failure.expected:
         return None
-    if step[0].text in STATEMENTS or not (found.is_dims or found.is_value):
-        return None
-    name = step[0]
+    gap = failure.source.text[kernel.end : kernel.end + 1] == " "
     edits = (
         Edit(failure.span(name.start, name.start), f"{kernel.text} "),
-        Edit(failure.span(kernel.start, kernel.end + (failure.source.text[kernel.end : kernel.end + 1] == " ")), ""),
+        Edit(failure.span(kernel.start, kernel.end + gap), ""),
     )
-    hint = f"write `{kernel.text} {name.text} …`"
     fix = Fix("move the kernel to the front", edits, safe=True)
+    hint = f"write `{kernel.text} {name.text} …`"
     return failure.report("a kernel stands before the name", hint, fix, at=(kernel.start, kernel.end))
 
 
@@ -277,7 +165,9 @@ def _comma(failure: Failure) -> Diagnostic | None:
     if found.text != "," or failure.is_in_value:
         return None
     if failure.before and failure.before[0].text in {"input", "expect"}:
-        return failure.report("a shape has no commas here", "write `3x224x224`, or a list in brackets: `[3, size, size]`")
+        return failure.report(
+            "a shape has no commas here", "write `3x224x224`, or a list in brackets: `[3, size, size]`"
+        )
     if failure.before and failure.before[0].text in {"let", "require"}:
         return failure.report("this value ends before the comma", "a list stands in brackets: `[1, 2]`")
     fix = failure.replace("remove the comma", found.start, found.end, "")
@@ -286,36 +176,27 @@ def _comma(failure: Failure) -> Diagnostic | None:
 
 
 def _missing_equals(failure: Failure) -> Diagnostic | None:
-    found, text = failure.found, failure.source.text
-    statement = failure.before[0].text if failure.before else ""
-    if "BINDING" not in failure.expected and not (found.is_value and failure.back(1).is_name):
+    in_set = bool(failure.before) and failure.before[0].text == "set"
+    name = failure.found if failure.found.is_name else failure.back(1)
+    match = _PAIR.match(failure.source.text, name.start) if name.is_name else None
+    if not match or not (in_set or "ARROW" in failure.expected):
         return None
-    if statement in {"let", "output"} and len(failure.before) == 1 and found.is_name:
-        following = text[found.end :].lstrip(" \t")[:2]
-        if following[:1] in {"", "\n", ";", "="} or following == "->":
-            return failure.report(f"`{statement}` needs a name", f"write `{statement} name = …`")
-        fix = failure.replace("add `=`", found.end, found.end, " =")
-        return failure.report(f"`=` is missing after `{found.text}`", f"write `{statement} name = …`", fix)
-    name = found if found.is_name else failure.back(1)
-    match = _PAIR.match(text, name.start)
-    if not match or name.text in RESERVED or not (statement == "set" or "ARROW" in failure.expected):
-        return None
-    if statement != "set" and failure.step.index(name) < 1 if name in failure.step else failure.back(1).text == ")":
+    if not in_set and (name in failure.step[:1] or failure.back(1).text in {")", "}"}):
         return None
     joined = f"{match.group(1)}={match.group(2)}"
-    fix = failure.replace("add `=`", match.end(1), match.start(2), "=", safe=statement == "set")
-    hint = f"an argument is written `{joined}`" + ("" if statement == "set" else "; the next step follows after `->`")
+    hint = f"an argument is written `{joined}`" + ("" if in_set else "; the next step follows after `->`")
+    fix = failure.replace("add `=`", match.end(1), match.start(2), "=", safe=in_set)
     return failure.report(f"`{match.group()}` does not belong here", hint, fix, at=match.span())
 
 
 def _arithmetic(failure: Failure) -> Diagnostic | None:
     """A sum or a division outside parentheses."""
-    sign = "//" if failure.source.text[failure.place - 1 : failure.place + 1] == "//" else failure.found.text
-    if sign not in {"+", "-", "%", "//", "**", "/"} or "ARROW" not in failure.expected and sign != "//":
+    found, before = failure.found, failure.back(1)
+    sign, start = found.text, found.start
+    if sign == before.text == "/" and before.end == start:
+        sign, start = "//", before.start
+    elif sign not in {"+", "-", "%", "//", "**"} or "ARROW" not in failure.expected:
         return None
-    if failure.is_in_value and "ARROW" not in failure.expected:
-        return None
-    start = failure.place - (sign == "//" and failure.found.text == "/")
     hint = f"put it in parentheses: `conv(a {sign} b)`, `groups=(a {sign} b)`"
     return failure.report("outside parentheses a value is a product at most", hint, at=(start, start + len(sign)))
 
@@ -335,7 +216,9 @@ def _short_float(failure: Failure) -> Diagnostic | None:
         return failure.report("a name follows a dot", f"one stream of a list is taken by `{whole.text}[{found.text}]`")
     if found.is_number and found.start == point.end:
         fix = failure.replace("write the 0", point.start, point.start, "0")
-        return failure.report("a number starts with a digit", f"write `0.{found.text}`", fix, at=(point.start, found.end))
+        return failure.report(
+            "a number starts with a digit", f"write `0.{found.text}`", fix, at=(point.start, found.end)
+        )
     return None
 
 
@@ -348,6 +231,30 @@ def _chained_comparison(failure: Failure) -> Diagnostic | None:
 # Statements ----------------------------------------------------------------------------------------------------------
 
 
+def _single_equals(failure: Failure) -> Diagnostic | None:
+    found = failure.found
+    if found.text != "=":
+        return None
+    if failure.is_in_value and failure.back(2).text in {"(", ","} and "COMMA" in failure.expected:
+        name = failure.back(1)
+        message = f"a function takes no argument by name, such as `{name.text}=`"
+        return failure.report(message, "give its values in order", at=(name.start, found.end))
+    if "COMPARISON" in failure.expected:
+        fix = failure.replace("write `==`", found.start, found.end, "==")
+        return failure.report("`=` does not compare", "`==` compares, `=` binds a name", fix)
+    if failure.back(1).text == ")" and "COLON" in failure.expected:
+        fix = failure.replace("write `:`", found.start, found.end, ":")
+        return failure.report("a definition is written with `:`", "`name(a, b=1): …`", fix)
+    arrow, name = failure.back(2), failure.back(1)
+    if arrow.text in {"->", "|"} and "\n" in failure.source.text[arrow.end : name.start]:
+        hint = f"remove the `{arrow.text}`, or put a step after it"
+        labels = (failure.label(name, "here a new statement seems to begin"),)
+        return failure.report(f"this `{arrow.text}` leads nowhere", hint, at=(arrow.start, arrow.end), labels=labels)
+    if name.text in RESERVED:
+        return failure.report(f"`{name.text}` cannot be bound", "it is a word of the language; take another name")
+    return None
+
+
 def _late_else(failure: Failure) -> Diagnostic | None:
     if failure.found.text != "else" or failure.before:
         return None
@@ -358,11 +265,23 @@ def _late_else(failure: Failure) -> Diagnostic | None:
     return failure.report("`else` stands on the line of the `}` before it", "write `} else {`", fix)
 
 
-def _no_name(failure: Failure) -> Diagnostic | None:
-    first, second = failure.back(2), failure.back(1)
-    if first.text == "let" and second.text == "=" and len(failure.before) == 2:
-        return failure.report("`let` needs a name", "write `let name = …`", at=(first.start, second.end))
-    return None
+def _unbound(failure: Failure) -> Diagnostic | None:
+    """``let`` or ``output`` without a name, or without ``=``."""
+    statement, found = failure.before[0] if failure.before else failure.found, failure.found
+    if statement.text not in {"let", "output"}:
+        return None
+    message, hint = f"`{statement.text}` needs a name", f"write `{statement.text} name = …`"
+    if len(failure.before) == 2 and failure.back(1).text == "=":  # `let = 4` begins like the name of a stream
+        return failure.report(message, hint, at=(statement.start, failure.back(1).end))
+    if len(failure.before) > 1 or not found.is_name:
+        return None
+    following = failure.rest[len(found.text) :].lstrip(" \t")
+    if following[:2] == ":=" or found.text in RESERVED:
+        return None
+    if not following or following[0] in ";=(" or following.startswith("->"):
+        return failure.report(message, hint)
+    fix = failure.replace("add `=`", found.end, found.end, " =")
+    return failure.report(f"`=` is missing after `{found.text}`", hint, fix)
 
 
 def _no_condition(failure: Failure) -> Diagnostic | None:
@@ -381,18 +300,6 @@ def _bare_text(failure: Failure) -> Diagnostic | None:
     fix = failure.replace("put it in quotes", *at, f'"{text}"', safe=False)
     statement = failure.before[0].text
     return failure.report(f"`{statement}` takes a string in double quotes", f'write `{statement} "…"`', fix, at=at)
-
-
-def _odd_character(failure: Failure) -> Diagnostic | None:
-    char = failure.found.text
-    if len(char) != 1 or char.isascii() and char.isprintable():
-        return None
-    if not char.isprintable():
-        fix = failure.replace("remove it", failure.place, failure.place + 1, " " if char.isspace() else "")
-        return failure.report(f"the character U+{ord(char):04X} has no place here", "it cannot be seen; remove it", fix)
-    if char.isalnum():
-        return failure.report(f"`{char}` cannot be part of a name", "names are made of `a` to `z`, digits and `_`")
-    return None
 
 
 def _reserved_name(failure: Failure) -> Diagnostic | None:
@@ -431,18 +338,20 @@ def _table_mark(failure: Failure) -> Diagnostic | None:
         return None
     if len(failure.before) < 3:
         return None
-    return failure.report(f"a table has no `{failure.found.text}`", "each row is made of `X` and `.`, one for each column")
+    return failure.report(
+        f"a table has no `{failure.found.text}`", "each row is made of `X` and `.`, one for each column"
+    )
 
 
 _MISTAKES: tuple[Mistake, ...] = (
     _open_string,
-    _other_quotes,
-    _other_arrow,
-    _odd_character,
+    foreign.quotes,
+    foreign.arrow,
+    foreign.character,
     _wrong_closer,
     _left_open,
     _late_else,
-    _no_name,
+    _unbound,
     _no_condition,
     _bare_text,
     _table_mark,
@@ -451,11 +360,11 @@ _MISTAKES: tuple[Mistake, ...] = (
     _spaced_dims,
     _kernel_behind,
     _comma,
-    _define_sign,
+    foreign.define_sign,
     _single_equals,
-    _other_logic,
-    _other_comment,
-    _other_keyword,
+    foreign.logic,
+    foreign.comment,
+    foreign.keyword,
     _bar,
     _short_float,
     _arithmetic,
@@ -464,56 +373,3 @@ _MISTAKES: tuple[Mistake, ...] = (
     _missing_equals,
     _second_value,
 )
-
-
-# Everything else -----------------------------------------------------------------------------------------------------
-
-_PHRASES: tuple[tuple[str, str, str], ...] = (
-    ("a statement", "LET NAME", "LET NET TITLE PAPER NOTE VARIANT INPUT USE SET TIED EXIT TAP OUTPUT EXPECT REQUIRE TABLE"
-     " BINDING NAME IN DIMS LPAR LBRACE _FOR _IF _NEWLINE _SEMICOLON BROKEN $END"),
-    ("a value", "NAME FLOAT", "NAME IN INT FLOAT STRING TRUE FALSE DIMS LSQB LPAR LBRACE MINUS NOT"),
-    ("a shape such as `3x224x224`", "DIMS LSQB INT", "DIMS INT LSQB"),
-    ("a step", "NAME DIMS LPAR", "NAME IN DIMS LPAR LBRACE _FOR _IF"),
-    ("an integer", "INT", "INT"),
-    ("a name", "NAME", "NAME IN"),
-    ("an operator", "PLUS STAR", "PLUS MINUS STAR SLASH SLASHES PERCENT POWER COMPARISON AND OR _IF RANGE DOT LSQB"),
-    ("`/2`", "SLASH", "SLASH STAR DOT"),
-    ("`name=value`", "BINDING", "BINDING"),
-    ("a string", "STRING", "STRING"),
-    ("`->`", "ARROW", "ARROW"),
-    ("`x 3`", "REPEAT", "REPEAT"),
-    ("`{`", "LBRACE", "LBRACE"),
-    ("`(`", "LPAR", "LPAR"),
-    ("`,`", "COMMA", "COMMA"),
-    ("`|`", "BAR", "BAR"),
-    ("`)`", "RPAR", "RPAR"),
-    ("`]`", "RSQB", "RSQB"),
-    ("`}`", "RBRACE", "RBRACE"),
-    ("`:`", "COLON", "COLON"),
-    ("`=`", "EQUAL", "EQUAL"),
-    ("`in`", "IN", "IN"),
-    ("the end of the statement", "_NEWLINE", "_NEWLINE _SEMICOLON $END"),
-)
-
-
-def _unexpected(failure: Failure) -> Diagnostic:
-    text = failure.found.text
-    if not text:
-        message = f"the {'file' if failure.is_at_end else 'line'} ends too early"
-    else:
-        message = f"unexpected `{text if len(text) < 30 else text[:29] + '…'}`"
-    return failure.report(message, f"expected {_listed(_expectations(failure.expected))}")
-
-
-def _expectations(expected: frozenset[str]) -> list[str]:
-    """What could stand here, in words of the language."""
-    phrases, open_terminals = [], set(expected)
-    for phrase, needed, covered in _PHRASES:
-        if open_terminals.issuperset(needed.split()):
-            open_terminals.difference_update(covered.split())
-            phrases.append(phrase)
-    return phrases
-
-
-def _listed(phrases: list[str]) -> str:
-    return " or ".join(filter(None, [", ".join(phrases[:-1]), phrases[-1]])) if phrases else "nothing more"

@@ -34,8 +34,24 @@ MAX_DIAGNOSTICS = 50
 _OPENERS = frozenset({"LPAR", "LSQB", "LBRACE"})
 _CLOSERS = frozenset({"RPAR", "RSQB", "RBRACE"})
 _OPEN_ENDS = frozenset(
-    "ARROW BAR COMMA LPAR LSQB LBRACE EQUAL BINDING COLON DOT RANGE PLUS MINUS STAR SLASH SLASHES PERCENT POWER"
-    " COMPARISON AND OR NOT _ELSE _WHERE".split()
+    {
+        *(
+            "ARROW",
+            "BAR",
+            "COMMA",
+            "LPAR",
+            "LSQB",
+            "LBRACE",
+            "EQUAL",
+            "BINDING",
+            "COLON",
+            "DOT",
+            "RANGE",
+            "PLUS",
+            "MINUS",
+        ),
+        *("STAR", "SLASH", "SLASHES", "PERCENT", "POWER", "COMPARISON", "AND", "OR", "NOT", "_ELSE", "_WHERE"),
+    }
 )
 """The tokens after which a line goes on."""
 

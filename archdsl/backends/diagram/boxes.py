@@ -16,19 +16,19 @@ FRAME_NOTE_SIZE = 7.5
 
 TITLE_LINE = 12.5
 DETAIL_LINE = 10.5
-BAND_HEIGHT = 11.0
-MARGIN = 4.5
+BAND_HEIGHT = 10.5
+MARGIN = 3.5
 FRAME_LINE = 11.0
 
 #: Widest line of a box; longer ones are cut short.
 MAX_LINE = 190.0
 MAX_DETAIL = 150.0
-MAX_HEADING = 158.0
+MAX_HEADING = 176.0
 #: Less room than this is not worth the beginning of a call.
 MIN_CAPTION = 30.0
 #: Boxes come in a few widths, so that columns look even.
 _WIDTHS = (72.0, 96.0, 120.0, 144.0, 172.0, 210.0)
-_SLANTED = frozenset({Family.POOL, Family.RESAMPLE, Family.VIEW})
+_SLANTED = frozenset({Family.POOL, Family.RESAMPLE})
 
 
 def box_size(box: Box) -> tuple[float, float]:
@@ -78,4 +78,4 @@ def frame_label_size(frame: Frame) -> tuple[float, float]:
     name, caption = frame_heading(frame)
     first = text_width(name, FRAME_NAME_SIZE, bold=True) + badge_width(frame.count)
     first += text_width(caption, FRAME_NAME_SIZE) + 5 if caption else 0
-    return max(first, text_width(frame.note, FRAME_NOTE_SIZE)) + 4, FRAME_LINE * (2 if frame.note else 1) + 2
+    return max(first, text_width(frame.note, FRAME_NOTE_SIZE)) + 4, FRAME_LINE * (2 if frame.note else 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -56,15 +57,17 @@ def layout_source(sheet: Sheet, direction: Direction, *, fast: bool = False) -> 
         graph.attr("graph", newrank="true")
     graph.attr("node", shape="box", fixedsize="true", label="")
     straight = frozenset(spine(sheet.links))
+    groups = levels(sheet.members, sheet.links, sheet.rising) if sheet.rising else []
     for member in sheet.members:
         _place(graph, member, straight, sheet.rising)
-    for link in (*sheet.links, *sheet.enters):
-        _connect(graph, link, straight, sheet.rising)
-    for group in levels(sheet.members, sheet.links, sheet.rising) if sheet.rising else ():
+    for group in groups:
         with graph.subgraph() as level:
             level.attr(rank="same")
             for key in group:
                 level.node(key)
+    writer = _LinkWriter(graph, straight, sheet.rising, groups, _slanted(sheet.members))
+    for link in (*sheet.links, *sheet.enters):
+        writer.write(link)
     _ends(graph, sheet)
     return str(graph.source)
 
@@ -89,7 +92,7 @@ def readable_source(figure: Figure, direction: Direction) -> str:
     for member in figure.members:
         _describe(graph, member)
     for link in figure.links:
-        _connect(graph, link)
+        graph.edge(link.tail, link.head, **_STYLES[link.kind], arrowhead="none" if link.head.startswith("j") else "normal")
     return str(graph.source)
 
 
@@ -97,7 +100,7 @@ def _digraph(direction: Direction) -> Digraph:
     from graphviz import Digraph  # takes a tenth of a second, which only drawing should cost
 
     graph = Digraph("network")
-    graph.attr("graph", rankdir=direction, nodesep="0.22", ranksep="0.19", margin="0", pad="0")
+    graph.attr("graph", rankdir=direction, nodesep="0.3", ranksep="0.16", margin="0", pad="0")
     graph.attr("edge", arrowsize="0.6")
     return graph
 
@@ -115,7 +118,7 @@ def _place(graph: Digraph, member: Member, straight: frozenset[str], rising: fro
         with graph.subgraph(name=f"cluster_{member.key}") as cluster:
             cell = f'fixedsize="true" width="{width:.0f}" height="{height:.0f}"'
             table = f'<table border="0" cellborder="0" cellspacing="0" cellpadding="0" {cell}><tr><td></td></tr></table>'
-            cluster.attr(label=f"<{table}>", labeljust="l", margin="8")
+            cluster.attr(label=f"<{table}>", labeljust="l", margin="7")
             for part in member.members:
                 _place(cluster, part, straight, rising)
 
@@ -165,24 +168,47 @@ def _tone(box: Box) -> Tone:
     return LIGHT.tones["block" if box.kind == "block" else tone_name(box.family)]
 
 
-def _connect(
-    graph: Digraph, link: Link, straight: frozenset[str] = frozenset(), rising: frozenset[str] = frozenset()
-) -> None:
-    """Add a link; within what rises, and on the way up to it, it is given backwards, so that it points upwards."""
-    attributes = dict(_STYLES[link.kind])
-    is_spine = link.kind == "flow" and {link.tail, link.head} <= straight
-    if is_spine:
-        attributes["weight"] = "40"
-    ends_open = link.head.startswith("j")
-    if link.head in rising and (link.tail in rising or is_spine):
-        attributes |= {"dir": "none" if ends_open else "back"}
-        graph.edge(link.head, link.tail, **attributes)
-        return
-    if (link.tail in rising) != (link.head in rising):
-        attributes |= {"minlen": "0"}
-    if ends_open:
-        attributes["arrowhead"] = "none"
-    graph.edge(link.tail, link.head, **attributes)
+@dataclass(frozen=True, slots=True)
+class _LinkWriter:
+    """Adds links to a graph; what leads up the far side of a valley is given backwards, so that it points upwards."""
+
+    graph: Digraph
+    straight: frozenset[str]
+    rising: frozenset[str]
+    groups: Sequence[tuple[str, ...]]
+    slanted: Mapping[str, Family]
+
+    def write(self, link: Link) -> None:
+        attributes = dict(_STYLES[link.kind])
+        is_spine = link.kind == "flow" and {link.tail, link.head} <= self.straight
+        if is_spine:
+            attributes["weight"] = "40"
+        is_level = any(link.tail in group and link.head in group for group in self.groups)
+        is_upward = link.head in self.rising and (link.tail in self.rising or is_spine) and not is_level
+        upper, lower = (link.head, link.tail) if is_upward else (link.tail, link.head)
+        if not is_level and self.slanted.get(upper) is Family.POOL:
+            attributes["tailport"] = "s"
+        if not is_level and self.slanted.get(lower) is Family.RESAMPLE:
+            attributes["headport"] = "n"
+        ends_open = link.head.startswith("j")
+        if is_upward:
+            attributes["dir"] = "none" if ends_open else "back"
+        elif ends_open:
+            attributes["arrowhead"] = "none"
+        if link.head in self.rising and link.tail not in self.rising and not is_upward:
+            attributes["minlen"] = "0"
+        self.graph.edge(upper, lower, **attributes)
+
+
+def _slanted(members: Sequence[Member]) -> dict[str, Family]:
+    """Boxes that are narrower at one end, where links meet them in the middle."""
+    found: dict[str, Family] = {}
+    for member in members:
+        if isinstance(member, Frame):
+            found |= _slanted(member.members)
+        elif isinstance(member, Box) and member.kind == "operator":
+            found[member.key] = member.family
+    return found
 
 
 def _inches(points: float) -> str:

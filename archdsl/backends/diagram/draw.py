@@ -22,7 +22,7 @@ Style = Literal["graph"]
 #: Numbers of boxes to aim at: the next lower one where a picture would have to shrink too much to fit on a page.
 BUDGETS = (NODE_BUDGET, 30, 20)
 #: A picture that shrinks to less than this is too small to read.
-MIN_SCALE = 0.6
+MIN_SCALE = 0.5
 
 #: Pixels to the inch of a PNG: twice a screen's, so that small text is sharp.
 DPI = 144.0
@@ -102,8 +102,7 @@ def draw(
         return run_engine(source, "-Tjson0", engine=engine, time_limit=seconds)
 
     is_fixed = depth is not None or detail == "full"
-    budgets = BUDGETS[:1] if is_fixed else BUDGETS
-    figures = dict.fromkeys(figure(budget) for budget in budgets)
+    figures = (figure(budget) for budget in (BUDGETS[:1] if is_fixed else BUDGETS))
     layout, shown = _most_legible(figures, direction, place)
     return _write(shown, layout, format, theme, dpi, engine)
 
@@ -112,6 +111,8 @@ def _most_legible(figures: Iterable[Figure], direction: Direction, place: Engine
     """The first figure that can be read on a page, or else the one that shrinks least."""
     best: tuple[Layout, Figure] | None = None
     for figure in figures:
+        if best is not None and figure == best[1]:
+            continue
         layout = lay_out(figure, direction, place)
         if best is None or scale(layout) > scale(best[0]) * MIN_GAIN:
             best = layout, figure

@@ -52,6 +52,8 @@ class Box:
         The graph's nodes that it stands for, all copies.
     places
         Number of places of its output: height times width, and so on; 0 if it has none.
+    is_pointwise
+        Whether the operator that names the box looks at each place alone: a window of one.
     """
 
     key: str
@@ -70,6 +72,7 @@ class Box:
     height: float
     nodes: tuple[int, ...]
     places: int = 0
+    is_pointwise: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +107,15 @@ Member = Box | Frame | Junction
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A stream from one box or junction to another, or a relation between two boxes."""
+    """A stream from one box or junction to another, or a relation between two boxes.
+
+    Links of one ``stream`` carry the same data.
+    """
 
     tail: str
     head: str
     kind: LinkKind = "flow"
+    stream: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,10 +25,10 @@ PAGE = (567.0, 750.0)
 MAX_ASPECT = 2.4
 MAX_COLUMNS = 8
 #: How much larger one more column must make a picture to be worth its turn.
-MIN_GAIN = 1.1
+MIN_GAIN = 1.08
 GUTTER = 34.0
 #: Room above and below columns for the lines that join them.
-SLACK = 14.0
+SLACK = 10.0
 #: Seconds for a beautiful layout; then a plain one has to do.
 PATIENCE = 20.0
 

@@ -13,80 +13,68 @@ from archdsl.ops.base import Family
 def classify(boxes: Sequence[Box], links: Sequence[Link]) -> list[Link]:
     """Links with the skips told from the rest.
 
-    A link into a merge is an identity skip if another way leads to the merge from where it starts. A box that
-    is a convolution without activation between a fork and a sum is a projection if the other way is longer.
+    A link into a merge is an identity skip if its stream reaches the merge on another way as well. A pointwise
+    convolution without activation between a fork and a sum is a projection if the other way is longer.
     """
-    order = {box.key: place for place, box in enumerate(boxes)}
-    tails: defaultdict[str, list[str]] = defaultdict(list)
-    heads: defaultdict[str, list[str]] = defaultdict(list)
-    for link in links:
-        if link.kind == "flow":
-            tails[link.head].append(link.tail)
-            heads[link.tail].append(link.head)
-    merges = {box.key for box in boxes if _is_merge(box)}
+    ways = _Ways(boxes, links)
+    merges = {box.key for box in boxes if box.kind == "operator" and box.family is Family.MERGE}
+    identity = {link for link in links if link.kind == "flow" and link.head in merges and ways.is_bypassed(link)}
     sums = {box.key for box in boxes if box.keyword == "add"}
-    convolutions = {box.key for box in boxes if box.family is Family.CONV and not _is_activated(box)}
-    identity = {
-        (link.tail, link.head)
-        for link in links
-        if link.kind == "flow" and link.head in merges and len(heads[link.tail]) > 1 and _is_bypassed(link, tails, order)
-    }
-    projections = {
-        key
-        for key in order
-        if len(tails[key]) == len(heads[key]) == 1
-        and heads[key][0] in sums
-        and key in convolutions
-        and _is_projection(key, tails, heads, order, identity)
-    }
+    projections = {box.key for box in boxes if _may_project(box) and ways.is_projection(box.key, sums, identity)}
     return [_classified(link, identity, projections) for link in links]
 
 
-def _classified(link: Link, identity: set[tuple[str, str]], projections: set[str]) -> Link:
+def _classified(link: Link, identity: set[Link], projections: set[str]) -> Link:
     if link.kind != "flow":
         return link
-    if (link.tail, link.head) in identity:
+    if link in identity:
         return replace(link, kind="identity")
     return replace(link, kind="projection") if projections & {link.tail, link.head} else link
 
 
-def _is_merge(box: Box) -> bool:
-    return box.kind == "operator" and box.family is Family.MERGE
+def _may_project(box: Box) -> bool:
+    is_activated = any(band.family is Family.ACTIVATION for band in box.after)
+    return box.family is Family.CONV and box.is_pointwise and not is_activated
 
 
-def _is_activated(box: Box) -> bool:
-    return any(band.family is Family.ACTIVATION for band in box.after)
+class _Ways:
+    """Who feeds whom."""
 
+    def __init__(self, boxes: Sequence[Box], links: Sequence[Link]) -> None:
+        self._order = {box.key: place for place, box in enumerate(boxes)}
+        self._into: defaultdict[str, list[Link]] = defaultdict(list)
+        self._out: defaultdict[str, list[Link]] = defaultdict(list)
+        for link in links:
+            if link.kind == "flow":
+                self._into[link.head].append(link)
+                self._out[link.tail].append(link)
 
-def _is_bypassed(link: Link, tails: dict[str, list[str]], order: dict[str, int]) -> bool:
-    """Whether the tail of a link reaches its head on another way."""
-    return any(_reaches(link.tail, other, tails, order) for other in tails[link.head] if other != link.tail)
+    def is_bypassed(self, link: Link) -> bool:
+        """Whether the stream of a link reaches its head on another way."""
+        starts = {other.head for other in self._out[link.tail] if other.stream == link.stream and other != link}
+        return bool(starts) and not starts.isdisjoint(self._before(link.head, link.tail))
 
+    def is_projection(self, key: str, sums: set[str], identity: set[Link]) -> bool:
+        """Whether the box is the only one of a skip into a sum whose other way is at least two boxes long."""
+        if len(self._into[key]) != 1 or len(self._out[key]) != 1:
+            return False
+        source, merge = self._into[key][0].tail, self._out[key][0].head
+        if merge not in sums:
+            return False
+        others = [link.tail for link in self._into[merge] if link.tail != key and link not in identity]
+        feeders = {link.tail for other in others for link in self._into[other]}
+        return source not in feeders and any(source in self._before(other, source) for other in others)
 
-def _reaches(start: str, goal: str, tails: dict[str, list[str]], order: dict[str, int]) -> bool:
-    """Whether a way leads from ``start`` to ``goal``; boxes come after all that they take from."""
-    seen, waiting = {goal}, [goal]
-    while waiting:
-        for tail in tails[waiting.pop()]:
-            if tail == start:
-                return True
-            if order[tail] > order[start] and tail not in seen:
-                seen.add(tail)
-                waiting.append(tail)
-    return False
-
-
-def _is_projection(
-    key: str,
-    tails: dict[str, list[str]],
-    heads: dict[str, list[str]],
-    order: dict[str, int],
-    identity: set[tuple[str, str]],
-) -> bool:
-    """Whether the box is the only one of a skip whose other way is at least two boxes long."""
-    source, merge = tails[key][0], heads[key][0]
-    others = [tail for tail in tails[merge] if tail != key and (tail, merge) not in identity]
-    return any(source not in tails[other] and _reaches(source, other, tails, order) for other in others)
+    def _before(self, goal: str, start: str) -> set[str]:
+        """Boxes on the ways to ``goal``, back to ``start``; boxes come after all that they take from."""
+        seen: set[str] = set()
+        waiting = [goal]
+        while waiting:
+            for link in self._into[waiting.pop()]:
+                if self._order[link.tail] >= self._order[start] and link.tail not in seen:
+                    seen.add(link.tail)
+                    waiting.append(link.tail)
+        return seen
 
 
 def fork(members: tuple[Member, ...], links: Sequence[Link]) -> tuple[tuple[Member, ...], list[Link]]:
@@ -98,7 +86,7 @@ def fork(members: tuple[Member, ...], links: Sequence[Link]) -> tuple[tuple[Memb
         if link.kind == "tied":
             result.append(link)
         else:
-            streams.setdefault(link.tail, []).append(link)
+            streams.setdefault(f"{link.tail} {link.stream}", []).append(link)
     for stream in streams.values():
         result += forks.route(stream)
     return forks.placed(members), result
@@ -143,7 +131,7 @@ class _Forks:
             depth += 1
         junction = Junction(f"j{sum(map(len, self._junctions.values()))}")
         self._junctions[paths[0][depth - 1]].append(junction)
-        return [Link(links[0].tail, junction.key), *(replace(link, tail=junction.key) for link in links)]
+        return [Link(links[0].tail, junction.key, stream=links[0].stream), *(replace(link, tail=junction.key) for link in links)]
 
     def placed(self, members: Iterable[Member]) -> tuple[Member, ...]:
         """Members with the junctions at the beginning of their frames."""

@@ -15,8 +15,9 @@ SUBTITLE_SIZE = 8.5
 LEGEND_SIZE = 8.0
 #: Least width of a picture: room for a title.
 MIN_WIDTH = 200.0
-_HEADER = 42.0
-_ROW = 15.0
+_HEADER = 34.0
+_ROW = 14.0
+_ABOVE_LEGEND = 12.0
 _GAP = 14.0
 
 
@@ -35,9 +36,9 @@ def compose(
     titles = max(text_width(figure.title, TITLE_SIZE, bold=True), min(text_width(figure.subtitle, SUBTITLE_SIZE), 360))
     inner = max(width, MIN_WIDTH, titles)
     entries = [*((name, mark) for name, mark in swatches), *((name, _sample(paint)) for name, paint in strokes)]
-    legend, legend_height = _legend(entries, BORDER, BORDER + _HEADER + height + 16, inner)
+    legend, legend_height = _legend(entries, BORDER, BORDER + _HEADER + height + _ABOVE_LEGEND, inner)
     total_width = inner + 2 * BORDER
-    total_height = BORDER + _HEADER + height + (16 + legend_height if entries else 0) + BORDER
+    total_height = BORDER + _HEADER + height + (_ABOVE_LEGEND + legend_height if entries else 0) + BORDER
     drawing = tuple(_moved(part, BORDER + (inner - width) / 2, BORDER + _HEADER) for part in parts)
     background = Part(None, "paper", marks=(rectangle(0, 0, total_width, total_height, Paint("paper")),))
     return Scene(

@@ -204,6 +204,7 @@ class _Sketch:
     def _leaf(self, leaf: Leaf, copies: _Copies) -> Box:
         main = self._graph.nodes[leaf.main]
         title = self._caption(main)
+        window = main.op.window(*self._graph.input_types(main))
         bands = [Band(self._graph.nodes[n].op.family, self._caption(self._graph.nodes[n])) for n in leaf.nodes]
         place = leaf.nodes.index(leaf.main)
         shape = self._shape_of(main.id)
@@ -228,6 +229,7 @@ class _Sketch:
                 width=0,
                 height=0,
                 nodes=self._all_copies(leaf.nodes),
+                is_pointwise=window is not None and set(window.kernel) == {1},
             ),
         )
 
@@ -284,7 +286,7 @@ class _Sketch:
         source = Port(self._drawn(port.node), port.index)
         tail = self._owner[source.node]
         if tail != head:
-            links.setdefault((source, tail, head), Link(tail, head, kind))
+            links.setdefault((source, tail, head), Link(tail, head, kind, f"{source.node}.{source.index}"))
 
     def _tied_links(self) -> list[Link]:
         """Relations between boxes that share weights; none if they are too many to follow."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
 
 from archdsl.backends.diagram.figure import Box, Figure, Frame, Link, Member, keys_of
 from archdsl.ops.base import Family
 
-#: How many skips across make a valley, and how much finer its far side must get than its floor.
+#: How many skips across make a valley, and how often resolution must grow on its far side.
 MIN_SKIPS = 2
-MIN_RISE = 4
+MIN_RISES = 2
 
 
 def spine(links: Sequence[Link]) -> list[str]:
@@ -48,9 +49,10 @@ def rising_side(figure: Figure) -> frozenset[str]:
         for link in figure.links
         if link.kind != "tied" and link.head in behind and link.tail not in behind and link.tail != way[floor]
     ]
-    rises = max((places[key] for key in way[floor:]), default=0) >= MIN_RISE * lowest
-    sources = {link.tail for link in skips}
-    return behind if rises and len(sources) >= MIN_SKIPS else frozenset()
+    merges = {box.key for box in figure.boxes() if box.family is Family.MERGE}
+    rises = [key for before, key in pairwise(way[floor:]) if places[key] > places[before] and key not in merges]
+    is_valley = len(rises) >= MIN_RISES and len({link.tail for link in skips}) >= MIN_SKIPS
+    return behind if is_valley else frozenset()
 
 
 def _reachable(start: str, links: Sequence[Link]) -> frozenset[str]:
@@ -76,23 +78,28 @@ def levels(members: Sequence[Member], links: Sequence[Link], rising: frozenset[s
     """
     streams = [link for link in links if link.kind in ("flow", "identity", "projection")]
     chosen: list[tuple[str, ...]] = []
-    order = [_downwards(link, rising) for link in streams if link.head not in rising or link.tail in rising]
-    for group in (*_skips(members, streams, rising), *_doors(members, streams, rising)):
+    turn = set(pairwise(spine(links)))
+    order = [_downwards(link, rising, turn) for link in streams]
+    across = [link for link in streams if (link.tail, link.head) not in turn]
+    for group in (*_skips(members, across, streams, rising), *_doors(members, streams, rising)):
         if _is_orderly(order, [*chosen, group]):
             chosen.append(group)
     return chosen
 
 
-def _downwards(link: Link, rising: frozenset[str]) -> tuple[str, str]:
+def _downwards(link: Link, rising: frozenset[str], turn: set[tuple[str, str]]) -> tuple[str, str]:
     """The upper and the lower end of a link."""
-    return (link.head, link.tail) if link.tail in rising else (link.tail, link.head)
+    is_upward = link.head in rising and (link.tail in rising or (link.tail, link.head) in turn)
+    return (link.head, link.tail) if is_upward else (link.tail, link.head)
 
 
-def _skips(members: Sequence[Member], links: Sequence[Link], rising: frozenset[str]) -> Iterator[tuple[str, ...]]:
+def _skips(
+    members: Sequence[Member], across: Sequence[Link], links: Sequence[Link], rising: frozenset[str]
+) -> Iterator[tuple[str, ...]]:
     """For each stream that crosses the valley its two ends; what only rearranges it stands beside its merge."""
     views = {box.key for box in _boxes(members) if box.family is Family.VIEW and box.kind == "operator"}
     seen: set[str] = set()
-    for link in links:
+    for link in across:
         if link.head not in rising or link.tail in rising or link.tail in seen:
             continue
         seen.add(link.tail)

@@ -31,7 +31,7 @@ from archdsl.backends.diagram.theme import tone_name
 from archdsl.ops.base import Family
 
 #: How far the boxes behind a folded one show.
-STACK = 3.0
+STACK = 2.4
 _SLANT = 9.0
 _PAINTS: dict[LinkKind, Paint] = {
     "flow": Paint(stroke="line", width=1.1),
@@ -170,7 +170,8 @@ def _shape(family: Family, x: float, y: float, width: float, height: float, pain
         case Family.RESAMPLE:
             return Polygon(((x + slant, y), (right - slant, y), (right, bottom), (x, bottom)), paint)
         case Family.VIEW:
-            return Polygon(((x + slant, y), (right, y), (right - slant, bottom), (x, bottom)), paint)
+            c = min(7.0, height / 3)
+            return Polygon(((x + c, y), (right, y), (right, bottom - c), (right - c, bottom), (x, bottom), (x, y + c)), paint)
         case Family.ATTENTION:
             c = min(7.0, height / 3)
             corners = ((x + c, y), (right - c, y), (right, y + c), (right, bottom - c))

@@ -178,7 +178,7 @@ def _propagate(
         key = (id(node.op), graph.input_types(node))
         if key not in motions:
             motions[key] = tuple(_motions(node, key[1]))
-        if len(node.inputs) == 1:
+        if len(motions[key]) == 1:
             rows[node.id] = _along_one(rows[node.inputs[0].node], motions[key][0])
             continue
         seen = _collect(node, motions[key], rows)
@@ -191,10 +191,12 @@ def _propagate(
 def _motions(node: Node, types: Sequence[TensorType]) -> Iterator[Motion]:
     """Tell for each input of a node how its fields change on the way to the output.
 
-    A window slides over the first input; what else there is (offsets, a model for the size) is seen place by place.
+    A window slides over the first input; what else there is (offsets, say) is seen place by place. A stream given as
+    an argument (``crop like=y``) lends its size alone: none of its values is seen.
     """
     window, after = node.op.window(*types), node.outputs[0].spatial
-    for position, stream in enumerate(types):
+    models = sum(1 for argument in node.op.stream_arguments if getattr(node.op, argument))
+    for position, stream in enumerate(types[: len(types) - models]):
         applied = window if window is not None and (position == 0 or window.everywhere) else None
         if _is_everywhere(applied, stream.spatial, after):
             yield "everywhere"
@@ -234,7 +236,7 @@ def _along_one(fields: Fields, motion: Motion) -> Fields:
 def _collect(node: Node, motions: Sequence[Motion], rows: Mapping[int, Fields]) -> dict[int, list[Field]]:
     """Move the fields of a node's inputs through the node; the result is by what they are fields of."""
     seen: dict[int, list[Field]] = {}
-    for port, motion in zip(node.inputs, motions, strict=True):
+    for port, motion in zip(node.inputs, motions, strict=False):
         for source, field in rows[port.node].items():
             seen.setdefault(source, []).append(_through(field, motion))
     return seen

@@ -260,5 +260,5 @@ def names_in(node: object) -> list[str]:
         elif isinstance(current, tuple):
             pending.extend(reversed(current))
         elif isinstance(current, tree.Tree):
-            pending.extend(tree.children(current))
+            pending.extend(current.children())
     return list(found)

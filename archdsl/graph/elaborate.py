@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any, Protocol
 
 from archdsl import codes
@@ -62,10 +61,8 @@ def load_nothing(_: Source, path: str, /) -> Source:
 @cache
 def standard_library() -> tuple[tree.File, ...]:
     """The files of the standard library, parsed."""
-    folder = files("archdsl").joinpath("std")
-    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".arch"))
-    sources = [Source(f"std/{name}", folder.joinpath(name).read_text("utf-8")) for name in names]
-    return tuple(parse(source).file for source in sources)
+    paths = sorted((Path(__file__).parents[1] / "std").glob("*.arch"))
+    return tuple(parse(Source(f"std/{path.name}", path.read_text("utf-8"))).file for path in paths)
 
 
 def elaborate(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from archdsl import codes
 from archdsl.diagnostic import Edit, Fix, Label, near
@@ -139,7 +138,7 @@ class Names:
             raise found
         self._report(found, context)
         try:
-            return self.resolve(replace(step, name=step.name.replace(name, close, 1)), context)
+            return self.resolve(step.replace(name=step.name.replace(name, close, 1)), context)
         except Problem:
             raise Problem(None) from None
 

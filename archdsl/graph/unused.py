@@ -61,7 +61,7 @@ def _walk(node: object) -> Iterator[tree.Tree]:
             pending.extend(reversed(current))
         elif isinstance(current, tree.Tree):
             yield current
-            pending.extend(tree.children(current))
+            pending.extend(current.children())
 
 
 def _mentions(node: object) -> Iterator[str]:

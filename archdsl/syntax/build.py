@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import isinf
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -30,6 +30,15 @@ _ELEMENTS = frozenset({"block", "group", "group_for", "repeat", "if"})
 _OPERATORS = frozenset(
     {"binary", "unary", "conditional", "range", "index", "attribute", "function_call", "list", "comprehension", "table"}
 )
+
+_WORDS = frozenset(
+    {
+        *("NAME", "BINDING", "IN", "DIMS", "INT", "FLOAT", "STRING", "TRUE", "FALSE", "LINKS"),
+        *("TITLE", "PAPER", "NOTE", "EXIT", "TAP", "BAR", "REPEAT"),
+        *("PLUS", "MINUS", "STAR", "SLASH", "SLASHES", "PERCENT", "POWER", "COMPARISON", "AND", "OR", "NOT"),
+    }
+)
+"""The tokens that a node is made of; the others only hold the text together."""
 
 _Kind = TypeVar("_Kind")
 
@@ -81,6 +90,8 @@ class _Builder:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.diagnostics: list[Diagnostic] = []
+        self.built: dict[int, Any] = {}
+        self.spans: dict[int, Span] = {}
 
     # Walking ---------------------------------------------------------------------------------------------------------
 
@@ -96,30 +107,52 @@ class _Builder:
                 return self._too_deep(root, node)
             order.append(node)
             pending.extend((child, elements, operators) for child in node.children if not isinstance(child, str))
-        built: dict[int, Any] = {}
         for node in reversed(order):
-            children = [child if isinstance(child, str) else built[id(child)] for child in node.children]
-            built[id(node)] = self._node(node, children)
-        return built[id(root)]  # type: ignore[no-any-return]
+            self._build(node)
+        statement: tree.Statement = self.built[id(root)]
+        self.built.clear()
+        self.spans.clear()
+        return statement
 
-    def _node(self, node: Parsed[Token], children: list[Any]) -> object:
-        span = Span(self.source, node.meta.start_pos, node.meta.end_pos) if not node.meta.empty else None
-        if node.data != "block" and any(type(child) is tree.Broken for child in children):
-            return tree.Broken(span) if span else None
-        method: Callable[[list[Any], Span | None], object] = getattr(self, f"_{node.data}")
+    def _build(self, node: Parsed[Token]) -> None:
+        """Build one node; those below it are there."""
+        parts = node.children
+        if not parts:  # the only rule that can be empty
+            self.built[id(node)] = tree.Pipeline((), Span(self.source, 0, 0))
+            return
+        span = self.spans[id(node)] = Span(self.source, self._place(parts[0]).start, self._place(parts[-1]).end)
+        children = [
+            part if isinstance(part, str) else self.built[id(part)]
+            for part in parts
+            if not isinstance(part, str) or part.type in _WORDS
+        ]
+        if tree.Broken in map(type, children) and node.data != "block":
+            self.built[id(node)] = tree.Broken(span)
+            return
+        method: Callable[[list[Any], Span], object] = getattr(self, f"_{node.data}")
         try:
-            return method(children, span)
+            self.built[id(node)] = method(children, span)
         except _Unfit as unfit:
             self.diagnostics.append(unfit.diagnostic)
-            assert span is not None
-            return tree.Broken(span)
+            self.built[id(node)] = tree.Broken(span)
+
+    def _place(self, part: Token | Parsed[Token]) -> Span:
+        return self._span(part) if isinstance(part, str) else self.spans[id(part)]
 
     def _too_deep(self, root: Parsed[Token], node: Parsed[Token]) -> tree.Broken:
-        span = Span(self.source, node.meta.start_pos, node.meta.end_pos)
-        message = "this nests too deeply"
         hint = "give the inner parts names: a definition, or a `let`"
-        self.diagnostics.append(Diagnostic(TOO_DEEP, message, span, hint=hint))
-        return tree.Broken(Span(self.source, root.meta.start_pos, root.meta.end_pos))
+        diagnostic = Diagnostic(TOO_DEEP, "this nests too deeply", self._extent(node), hint=hint)
+        self.diagnostics.append(diagnostic)
+        return tree.Broken(self._extent(root))
+
+    def _extent(self, node: Parsed[Token]) -> Span:
+        """The span of a node that is not built."""
+        first, last = node.children[0], node.children[-1]
+        while not isinstance(first, str):
+            first = first.children[0]
+        while not isinstance(last, str):
+            last = last.children[-1]
+        return Span(self.source, self._span(first).start, self._span(last).end)
 
     def _span(self, token: Token) -> Span:
         assert token.start_pos is not None
@@ -180,7 +213,7 @@ class _Builder:
 
     def _tied(self, children: list[Any], span: Span) -> tree.Definition:
         definition: tree.Definition = children[0]
-        return replace(definition, tied=True, span=span)
+        return definition.replace(tied=True, span=span)
 
     def _assign(self, children: list[Any], span: Span) -> tree.Assign:
         target, pipeline = children
@@ -238,8 +271,9 @@ class _Builder:
     def _pipeline(self, children: list[Any], span: Span) -> tree.Pipeline:
         return tree.Pipeline(tuple(children), span)
 
-    def _optional_pipeline(self, children: list[Any], span: Span | None) -> tree.Pipeline | None:
-        return children[0] if children else None
+    def _optional_pipeline(self, children: list[Any], span: Span) -> tree.Pipeline:
+        pipeline: tree.Pipeline = children[0]
+        return pipeline
 
     def _step(self, children: list[Any], span: Span) -> tree.Step:
         kernel = children.pop(0) if isinstance(children[0], str) else None
@@ -271,7 +305,7 @@ class _Builder:
         return tree.Argument(name.text, children[1], name.span, span)
 
     def _stride(self, children: list[Any], span: Span) -> _Stride:
-        return _Stride(children[0])
+        return _Stride(children[-1])
 
     def _select(self, children: list[Any], span: Span) -> tree.Select:
         return tree.Select(children[0].text, children[1], span)
@@ -280,10 +314,13 @@ class _Builder:
         return tree.Block(tuple(children), span)
 
     def _group(self, children: list[Any], span: Span) -> tree.Group:
-        branches = []
-        for opener, pipeline in zip(children[::2], children[1::2], strict=True):
-            end = self._span(opener).end
-            branches.append(pipeline or tree.Pipeline((), Span(self.source, end, end)))
+        branches: list[tree.Pipeline] = []
+        end = span.start + 1
+        for child in children:
+            if not isinstance(child, tree.Pipeline):
+                end = self._span(child).end
+            else:
+                branches.append(child if child.elements else tree.Pipeline((), Span(self.source, end, end)))
         return tree.Group(tuple(branches), span)
 
     def _group_for(self, children: list[Any], span: Span) -> tree.GroupFor:
@@ -307,6 +344,10 @@ class _Builder:
     def _number(self, children: list[Any], span: Span) -> tree.Number:
         token = children[0]
         return tree.Number(_integer(token, span) if token.type == "INT" else _real(token, span), span)
+
+    def _atom(self, children: list[Any], span: Span) -> tree.Expression:
+        inner: tree.Expression = children[0]
+        return inner
 
     def _dims(self, children: list[Any], span: Span) -> tree.Dims:
         return tree.Dims(tuple(_integer(part, span) for part in children[0].split("x")), span)

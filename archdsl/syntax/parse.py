@@ -109,12 +109,12 @@ class _Run:
         ended = False
         while True:
             try:
-                return parser.resume_parse()  # type: ignore[no-any-return]
+                return parser.resume_parse()  # type: ignore[no-any-return, no-untyped-call]
             except UnexpectedInput as error:
-                parser, place = error.interactive_parser, self._place(error)  # type: ignore[attr-defined]
-            if len(self.diagnostics) < MAX_DIAGNOSTICS and not ended:
+                parser, place = error.interactive_parser, self._place(error)
+            if not ended:
                 self.diagnostics.append(self._explain(parser, place))
-            ended = place == self.end
+            ended = place == self.end or len(self.diagnostics) == MAX_DIAGNOSTICS
             if ended:
                 self._close(parser)
             else:
@@ -131,7 +131,7 @@ class _Run:
         brackets = _open_brackets(state)
         opener = Word(brackets[-1].value, brackets[-1].start_pos or 0) if brackets else None
         start = self._statement_start(state.value_stack[: _restart(state)])
-        return explain(Failure(self.source, start, place, frozenset(parser.accepts()), opener))
+        return explain(Failure(self.source, start, place, _accepted(parser), opener))
 
     def _skip(self, parser: InteractiveParser, place: int) -> None:
         """Put ``BROKEN`` in place of the statement that has the mistake, and set the lexer behind it."""
@@ -141,18 +141,19 @@ class _Run:
         if end <= start:  # the grammar separates statements as the scan does, but a parser never hangs
             end = start + 1
         parser.feed_token(self._token("BROKEN", start, end))
-        parser.lexer_thread.state.line_ctr.char_pos = end
+        _set_lexer(parser, end)
 
     def _close(self, parser: InteractiveParser) -> None:
-        """The text is over: close every open block, and drop statements that do not end."""
+        """Read no further: close every open block, and drop statements that do not end."""
         from lark.exceptions import UnexpectedToken
 
+        _set_lexer(parser, self.end)
         while any(token.type == "LBRACE" for token in _open_brackets(parser.parser_state)):
             try:
                 parser.feed_token(self._token("RBRACE", self.end, self.end))
             except UnexpectedToken:
                 parser.feed_token(self._token("BROKEN", self._unwind(parser), self.end))
-        if "$END" not in parser.accepts():
+        if "$END" not in _accepted(parser):
             parser.feed_token(self._token("BROKEN", self._unwind(parser), self.end))
 
     def _unwind(self, parser: InteractiveParser) -> int:
@@ -168,13 +169,25 @@ class _Run:
         if not before:
             return blank_end(self.source.text, 0)
         last = before[-1]
-        return blank_end(self.source.text, last.end_pos if isinstance(last, str) else last.meta.end_pos)
+        return blank_end(self.source.text, (last if isinstance(last, str) else last.children[-1]).end_pos)
 
     def _token(self, kind: str, start: int, end: int) -> Token:
         from lark import Token
 
         text = self.source.text[start:end].rstrip()
         return Token(kind, text, start_pos=start, end_pos=start + len(text))
+
+
+def _accepted(parser: InteractiveParser) -> frozenset[str]:
+    """The terminals that can stand here."""
+    return frozenset(parser.accepts())  # type: ignore[no-untyped-call]
+
+
+def _set_lexer(parser: InteractiveParser, place: int) -> None:
+    """Let the lexer go on at ``place``; its line numbers are nobody's concern."""
+    lexer = parser.lexer_thread.state
+    assert lexer is not None
+    lexer.line_ctr.char_pos = place
 
 
 def _open_brackets(state: ParserState[Any]) -> list[Token]:
@@ -223,7 +236,7 @@ def load_grammar() -> Lark:
     from lark import Lark
 
     grammar = files("archdsl.syntax").joinpath("arch.lark").read_text("utf-8")
-    options = {"parser": "lalr", "postlex": _Separators(), "propagate_positions": True, "maybe_placeholders": False}
+    options = {"parser": "lalr", "postlex": _Separators(), "keep_all_tokens": True, "maybe_placeholders": False}
     path = _cache_path(grammar)
     return Lark(grammar, cache=str(path) if path else False, **options)
 

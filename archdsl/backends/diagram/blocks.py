@@ -182,7 +182,7 @@ class _Builder:
         return max(main, start + 1)
 
     def _light_end(self, run: list[Node], place: int, *, linked: bool) -> int:
-        """First place from ``place`` on that no longer decorates: at most one norm, activation and dropout, in a line."""
+        """First place from ``place`` on that decorates no more: at most one norm, activation and dropout do."""
         seen: set[Family] = set()
         while place < len(run):
             family = run[place].op.family

@@ -44,10 +44,12 @@ def box_size(box: Box) -> tuple[float, float]:
 
 
 def box_title(box: Box) -> str:
+    """The title, cut to fit."""
     return shorten(box.title, TITLE_SIZE, MAX_LINE - badge_width(box.count), bold=True)
 
 
 def box_details(box: Box) -> tuple[str, ...]:
+    """The lines below the title, cut to fit."""
     return tuple(shorten(detail, DETAIL_SIZE, MAX_DETAIL) for detail in box.details)
 
 

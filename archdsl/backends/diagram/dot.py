@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from archdsl.backends.diagram.boxes import box_details, box_title, badge_text, frame_label_size
+from archdsl.backends.diagram.boxes import badge_text, box_details, box_title, frame_label_size
 from archdsl.backends.diagram.figure import Box, Figure, Frame, Junction, Link, LinkKind, Member
 from archdsl.backends.diagram.theme import LIGHT, Tone, tone_name
 from archdsl.backends.diagram.valley import levels, spine
@@ -28,7 +28,7 @@ _STYLES: dict[LinkKind, dict[str, str]] = {
     "reference": {"weight": "1"},
     "tied": {"style": "dotted", "constraint": "false", "dir": "none"},
 }
-_SHAPES = {Family.LINEAR: "box3d", Family.POOL: "invtrapezium", Family.RESAMPLE: "trapezium", Family.ATTENTION: "octagon"}
+_SHAPES = {Family.POOL: "invtrapezium", Family.RESAMPLE: "trapezium", Family.ATTENTION: "octagon"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def layout_source(sheet: Sheet, direction: Direction, *, fast: bool = False) -> 
             level.attr(rank="same")
             for key in group:
                 level.node(key)
-    writer = _LinkWriter(graph, straight, sheet.rising, groups, _slanted(sheet.members))
+    writer = _LinkWriter(graph, straight, sheet.rising, groups, _slanted(sheet.members), direction)
     for link in (*sheet.links, *sheet.enters):
         writer.write(link)
     _ends(graph, sheet)
@@ -92,7 +92,8 @@ def readable_source(figure: Figure, direction: Direction) -> str:
     for member in figure.members:
         _describe(graph, member)
     for link in figure.links:
-        graph.edge(link.tail, link.head, **_STYLES[link.kind], arrowhead="none" if link.head.startswith("j") else "normal")
+        arrow = "none" if link.head.startswith("j") else "normal"
+        graph.edge(link.tail, link.head, **_STYLES[link.kind], arrowhead=arrow)
     return str(graph.source)
 
 
@@ -116,11 +117,15 @@ def _place(graph: Digraph, member: Member, straight: frozenset[str], rising: fro
     else:
         width, height = frame_label_size(member)
         with graph.subgraph(name=f"cluster_{member.key}") as cluster:
-            cell = f'fixedsize="true" width="{width:.0f}" height="{height:.0f}"'
-            table = f'<table border="0" cellborder="0" cellspacing="0" cellpadding="0" {cell}><tr><td></td></tr></table>'
-            cluster.attr(label=f"<{table}>", labeljust="l", margin="7")
+            cluster.attr(label=_blank(width, height), labeljust="l", margin="7")
             for part in member.members:
                 _place(cluster, part, straight, rising)
+
+
+def _blank(width: float, height: float) -> str:
+    """An empty label of a size, whatever the engine's fonts."""
+    table = 'border="0" cellborder="0" cellspacing="0" cellpadding="0" fixedsize="true"'
+    return f'<<table {table} width="{width:.0f}" height="{height:.0f}"><tr><td></td></tr></table>>'
 
 
 def _describe(graph: Digraph, member: Member) -> None:
@@ -177,6 +182,7 @@ class _LinkWriter:
     rising: frozenset[str]
     groups: Sequence[tuple[str, ...]]
     slanted: Mapping[str, Family]
+    direction: Direction
 
     def write(self, link: Link) -> None:
         attributes = dict(_STYLES[link.kind])
@@ -187,9 +193,9 @@ class _LinkWriter:
         is_upward = link.head in self.rising and (link.tail in self.rising or is_spine) and not is_level
         upper, lower = (link.head, link.tail) if is_upward else (link.tail, link.head)
         if not is_level and self.slanted.get(upper) is Family.POOL:
-            attributes["tailport"] = "s"
+            attributes["tailport"] = "s" if self.direction == "TB" else "e"
         if not is_level and self.slanted.get(lower) is Family.RESAMPLE:
-            attributes["headport"] = "n"
+            attributes["headport"] = "n" if self.direction == "TB" else "w"
         ends_open = link.head.startswith("j")
         if is_upward:
             attributes["dir"] = "none" if ends_open else "back"

@@ -22,7 +22,7 @@ Style = Literal["graph"]
 #: Numbers of boxes to aim at: the next lower one where a picture would have to shrink too much to fit on a page.
 BUDGETS = (NODE_BUDGET, 30, 20)
 #: A picture that shrinks to less than this is too small to read.
-MIN_SCALE = 0.5
+MIN_SCALE = 0.6
 
 #: Pixels to the inch of a PNG: twice a screen's, so that small text is sharp.
 DPI = 144.0
@@ -101,7 +101,7 @@ def draw(
     def place(source: str, seconds: float) -> bytes:
         return run_engine(source, "-Tjson0", engine=engine, time_limit=seconds)
 
-    is_fixed = depth is not None or detail == "full"
+    is_fixed = depth is not None or detail == "full" or direction == "LR"
     figures = (figure(budget) for budget in (BUDGETS[:1] if is_fixed else BUDGETS))
     layout, shown = _most_legible(figures, direction, place)
     return _write(shown, layout, format, theme, dpi, engine)
@@ -122,9 +122,7 @@ def _most_legible(figures: Iterable[Figure], direction: Direction, place: Engine
     return best
 
 
-def _write(
-    figure: Figure, layout: Layout, format: Format, theme: ThemeName, dpi: float, engine: str | None
-) -> bytes:
+def _write(figure: Figure, layout: Layout, format: Format, theme: ThemeName, dpi: float, engine: str | None) -> bytes:
     """The laid out figure in a format."""
     if format == "json":
         from archdsl.backends.diagram.writers.json import write_json

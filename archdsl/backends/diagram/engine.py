@@ -61,7 +61,7 @@ def run_engine(source: str, *arguments: str, engine: str | None = None, time_lim
     program = find_engine(engine)
     name = Path(program).name
     try:
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603  the program is the engine that was asked for
             [program, *arguments],
             input=source.encode(),
             capture_output=True,
@@ -76,7 +76,8 @@ def run_engine(source: str, *arguments: str, engine: str | None = None, time_lim
     complaint = done.stderr.decode(errors="replace").strip()
     if done.returncode != 0:
         how = f"with status {done.returncode}" if done.returncode > 0 else f"by signal {-done.returncode}"
-        raise DrawingError(f"the layout engine {name} ended {how}" + (f": {_first_line(complaint)}" if complaint else ""))
+        what = f": {_first_line(complaint)}" if complaint else ""
+        raise DrawingError(f"the layout engine {name} ended {how}{what}")
     if "Error:" in complaint:
         raise DrawingError(f"the layout engine {name} failed: {_first_line(complaint)}")
     if not done.stdout:

@@ -9,8 +9,8 @@ from typing import Literal
 from archdsl.ops.base import Family
 
 #: ``flow``: the ordinary stream; ``identity``: a skip that leaves out operators; ``projection``: a skip with one
-#: convolution on it; ``reference``: a stream of which only the size counts; ``tied``: no stream, both ends have the same
-#: weights.
+#: convolution on it; ``reference``: a stream of which only the size counts; ``tied``: no stream, but both ends have the
+#: same weights.
 LinkKind = Literal["flow", "identity", "projection", "reference", "tied"]
 #: A family for operators; a folded-up ``block`` or ``exit``; the pill of an ``output``.
 BoxKind = Literal["operator", "block", "exit", "output"]

@@ -171,7 +171,7 @@ class _Folder:
         return _Window((tuple(rows), nesting), tuple(channels), tuple(ports), range(start, stop))
 
     def _operator(self, node: Node) -> int:
-        """Number of an operator with its arguments; of what regularises, the arguments do not count; inputs all differ."""
+        """Number of an operator with its arguments; those of what regularises do not count, and inputs all differ."""
         known = self._operators.get(id(node.op))
         if known is None:
             match node.op.family:
@@ -194,9 +194,7 @@ class _Folder:
     def _exits(self, node: Node) -> Hashable:
         if not self._exposed:
             return ()
-        return tuple(
-            (index, tuple(self._exposed.get(Port(node.id, index), ()))) for index in range(len(node.outputs))
-        )
+        return tuple((index, tuple(self._exposed.get(Port(node.id, index), ()))) for index in range(len(node.outputs)))
 
 
 def _wiring(before: _Window, window: _Window) -> _Wiring | None:

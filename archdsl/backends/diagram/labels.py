@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from archdsl.backends.diagram.blocks import Block
+from archdsl.graph.graph import Output
 from archdsl.ops.base import TensorType
 
 _PREFIXES = ("", "K", "M", "G", "T", "P", "E")
@@ -64,3 +66,41 @@ def spoken(text: str) -> str:
 def sentence(*parts: str) -> str:
     """Parts that are not empty, with commas between."""
     return ", ".join(part for part in parts if part)
+
+
+def block_titles(block: Block, last: str) -> tuple[str, str]:
+    """The bold name of a block, of copies as a range; and what it is a call of, or how it was called."""
+    scope, caption = block.scope, block.call.caption
+    name = range_text(scope.name, last) if last else scope.name
+    if scope.kind in ("exit", "tap"):
+        return f"{scope.kind} {name}", caption if block.call is not scope else ""
+    if scope.kind == "structure" and not last:
+        return str(scope.definition), caption.removeprefix(str(scope.definition))
+    if scope.definition is not None and re.fullmatch(re.escape(scope.definition) + r"[\d_]*", scope.name):
+        return name, caption.removeprefix(scope.definition)
+    return name, caption if caption != scope.name else ""
+
+
+def output_terms(output: Output) -> str:
+    """What sets an output apart from others."""
+    terms = (
+        f"weight {output.weight:g}" if output.weight != 1 else "",
+        f"entropy < {output.entropy:g}" if output.entropy is not None else "",
+        "training only" if output.only == "train" else "",
+    )
+    return " · ".join(term for term in terms if term)
+
+
+def times_text(count: int) -> str:
+    """How often something is repeated; empty for once."""
+    return f"{count} times" if count > 1 else ""
+
+
+def path_tail(path: str) -> str:
+    """Last part of a path."""
+    return path.rpartition(".")[2]
+
+
+def plain_text(value: object) -> str:
+    """A value as the language writes it."""
+    return f"[{', '.join(map(plain_text, value))}]" if isinstance(value, list | tuple) else str(value)

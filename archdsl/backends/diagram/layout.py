@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
 from archdsl.backends.diagram.dot import ENTRY, EXIT, Direction, Sheet, layout_source
-from archdsl.backends.diagram.engine import EngineTimeout
+from archdsl.backends.diagram.engine import DrawingError, EngineTimeout
 from archdsl.backends.diagram.figure import Figure, Frame, Link, Member, keys_of
 from archdsl.backends.diagram.scene import Point
 from archdsl.backends.diagram.valley import rising_side
@@ -58,6 +59,7 @@ class Layout:
 
     width: float = 0.0
     height: float = 0.0
+    direction: Direction = "TB"
     centres: dict[str, Point] = field(default_factory=dict)
     frames: dict[str, tuple[float, float, float, float]] = field(default_factory=dict)
     routes: list[Route] = field(default_factory=list)
@@ -74,7 +76,8 @@ def lay_out(figure: Figure, direction: Direction, engine: Engine) -> Layout:
     """
     rising = rising_side(figure)
     if rising:
-        return _run([Sheet(figure.members, figure.links, rising=rising)], direction, engine)[0]
+        with suppress(DrawingError):  # what is harder to lay out may be drawn straight
+            return _run([Sheet(figure.members, figure.links, rising=rising)], direction, engine)[0]
     whole = Sheet(figure.members, figure.links)
     single = _run([whole], direction, engine)[0]
     if direction == "LR" or _fits(single.width, single.height):
@@ -212,7 +215,8 @@ def _run(sheets: Sequence[Sheet], direction: Direction, engine: Engine) -> list[
         answer = engine("\n".join(layout_source(sheet, direction) for sheet in sheets), PATIENCE)
     except EngineTimeout:
         answer = engine("\n".join(layout_source(sheet, direction, fast=True) for sheet in sheets), 3 * PATIENCE)
-    return [_read(found, sheet) for found, sheet in zip(_documents(answer.decode()), sheets, strict=True)]
+    documents = _documents(answer.decode())
+    return [_read(found, sheet, direction) for found, sheet in zip(documents, sheets, strict=True)]
 
 
 def _documents(text: str) -> Iterable[dict[str, Any]]:
@@ -225,10 +229,10 @@ def _documents(text: str) -> Iterable[dict[str, Any]]:
             place += 1
 
 
-def _read(found: dict[str, Any], sheet: Sheet) -> Layout:
+def _read(found: dict[str, Any], sheet: Sheet, direction: Direction) -> Layout:
     """The engine's answer in our coordinates."""
     _, _, width, height = _numbers(found["bb"])
-    layout = Layout(width, height)
+    layout = Layout(width, height, direction)
     names: dict[int, str] = {}
     for thing in found.get("objects", ()):
         names[thing["_gvid"]] = thing["name"]
@@ -275,7 +279,7 @@ def _side_by_side(sheets: Sequence[Sheet], layouts: Sequence[Layout]) -> Layout:
     for sheet, layout in zip(sheets, layouts, strict=True):
         _shift_into(result, layout, left, SLACK)
         if bottoms and sheet.enters:
-            result.corners.append(_corner(bottoms[-1], result.centres[ENTRY], left - GUTTER / 2, result.height))
+            result.corners.append(_corner(bottoms[-1], result.centres[ENTRY], left - GUTTER / 2))
         if sheet.leaves is not None:
             bottoms.append(result.centres[EXIT])
         left += layout.width + GUTTER
@@ -294,7 +298,7 @@ def _shift_into(result: Layout, layout: Layout, dx: float, dy: float) -> None:
         result.routes.append(Route(route.link, points, tip))
 
 
-def _corner(bottom: Point, top: Point, gutter: float, height: float) -> Corner:
+def _corner(bottom: Point, top: Point, gutter: float) -> Corner:
     """From the end of a column down, through the gutter up, and over to the beginning of the next."""
     low, high = bottom[1] + SLACK / 2, SLACK / 2
     start, end = (bottom[0], bottom[1] - 1), (top[0], top[1] + 1)

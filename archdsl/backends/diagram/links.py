@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from archdsl.backends.diagram.figure import Box, Frame, Junction, Link, Member, keys_of
+from archdsl.backends.diagram.figure import Box, Frame, Junction, Link, Member
 from archdsl.ops.base import Family
 
 
@@ -131,7 +131,8 @@ class _Forks:
             depth += 1
         junction = Junction(f"j{sum(map(len, self._junctions.values()))}")
         self._junctions[paths[0][depth - 1]].append(junction)
-        return [Link(links[0].tail, junction.key, stream=links[0].stream), *(replace(link, tail=junction.key) for link in links)]
+        entry = Link(links[0].tail, junction.key, stream=links[0].stream)
+        return [entry, *(replace(link, tail=junction.key) for link in links)]
 
     def placed(self, members: Iterable[Member]) -> tuple[Member, ...]:
         """Members with the junctions at the beginning of their frames."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from archdsl.backends.diagram.figure import Figure
@@ -89,8 +89,3 @@ def _moved_mark(mark: Mark, dx: float, dy: float) -> Mark:
     if isinstance(mark, Text):
         return replace(mark, x=mark.x + dx, y=mark.y + dy)
     return replace(mark, points=tuple((x + dx, y + dy) for x, y in mark.points))
-
-
-def texts(scene: Scene) -> Iterator[Text]:
-    """All texts of a scene."""
-    return (mark for mark in scene.marks() if isinstance(mark, Text))

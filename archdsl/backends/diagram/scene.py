@@ -53,7 +53,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A line of text; ``y`` is its base line; with a halo it stands out from lines below it."""
+    """A line of text; ``y`` is its base line."""
 
     x: float
     y: float
@@ -62,7 +62,6 @@ class Text:
     role: str = "text"
     bold: bool = False
     anchor: Anchor = "start"
-    halo: str | None = None
 
 
 Mark = Polygon | Curve | Line | Text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,12 +15,17 @@ from archdsl.backends.diagram.boxes import box_size
 from archdsl.backends.diagram.figure import Band, Box, Figure, Frame, Link, LinkKind, Member
 from archdsl.backends.diagram.fold import fold, representatives
 from archdsl.backends.diagram.labels import (
+    block_titles,
     common_caption,
+    output_terms,
+    path_tail,
+    plain_text,
     range_text,
     sentence,
     shape_text,
     si,
     spoken,
+    times_text,
     totals_text,
 )
 from archdsl.backends.diagram.links import classify, fork
@@ -40,7 +44,9 @@ _SIZED = frozenset({Family.CONV, Family.LINEAR, Family.POOL, Family.RESAMPLE, Fa
 _MAX_TIED_LINKS = 6
 
 
-def sketch(graph: Graph, cost: CostTable, view: View, *, detail: Detail = "default", shapes: Shapes = "change") -> Figure:
+def sketch(
+    graph: Graph, cost: CostTable, view: View, *, detail: Detail = "default", shapes: Shapes = "change"
+) -> Figure:
     """The figure of a network.
 
     Raises
@@ -89,7 +95,7 @@ class _Sketch:
         links += self._tied_links()
         members, links = fork(members, links)
         graph = self._graph
-        arguments = ", ".join(f"{name}={_plain(value)}" for name, value in graph.arguments.items())
+        arguments = ", ".join(f"{name}={plain_text(value)}" for name, value in graph.arguments.items())
         totals = totals_text(self._cost.parameters, self._cost.macs)
         return Figure(
             title=graph.title or graph.name,
@@ -133,7 +139,7 @@ class _Sketch:
     def _repeat(self, repeat: Repeat, around: str) -> Member:
         blocks = [[item.scope.name for item in copy if isinstance(item, Block)] for copy in repeat.copies]
         paths = [[self._graph.nodes[item.first].path] for copy in repeat.copies for item in copy]
-        names = blocks if len(blocks[0]) == 1 else [[_tail(path) for path in row] for row in paths]
+        names = blocks if len(blocks[0]) == 1 else [[path_tail(path) for path in row] for row in paths]
         copies = _Copies(len(repeat.copies), repeat.is_parallel, names[-1][-1])
         if len(repeat.copies[0]) == 1:
             return self._member(repeat.copies[0][0], copies, around)
@@ -155,28 +161,28 @@ class _Sketch:
 
     def _frame(self, block: Block, copies: _Copies, around: str) -> Frame:
         nodes = self._all_copies(nodes_of(block))
-        name, caption = _titles(block, copies.last)
+        name, caption = block_titles(block, copies.last)
         totals = self._totals(nodes)
         return Frame(
             key=f"s{block.scope.id}",
-            path=self._path(block),
+            path=_block_path(block),
             kind=block.scope.kind,
             name=name,
             caption=caption,
             note=totals if totals != around else "",
             count=copies.count,
             is_parallel=copies.is_parallel,
-            spoken=sentence(f"block {name}", caption, _times(copies), spoken(totals)),
+            spoken=sentence(f"block {name}", caption, times_text(copies.count), spoken(totals)),
             members=tuple(self._members(drawn(block), block, totals)),
             nodes=nodes,
         )
 
     def _closed(self, block: Block, copies: _Copies) -> Box:
         nodes = self._all_copies(nodes_of(block))
-        name, caption = _titles(block, copies.last)
+        name, caption = block_titles(block, copies.last)
         result = self._result(block)
         shape = self._shape_of(result)
-        terms = "".join(_terms(output) for output in self._outputs[block.scope.id])
+        terms = "".join(output_terms(output) for output in self._outputs[block.scope.id])
         details = (caption, "" if self._shapes == "none" else shape, self._totals(nodes), terms)
         is_exit = block.scope.kind == "exit"
         return self._add(
@@ -184,7 +190,7 @@ class _Sketch:
             result,
             Box(
                 key=f"s{block.scope.id}",
-                path=self._path(block),
+                path=_block_path(block),
                 kind="exit" if is_exit else "block",
                 family=Family.IO if is_exit else Family.VIEW,
                 keyword="",
@@ -194,7 +200,7 @@ class _Sketch:
                 after=(),
                 count=copies.count,
                 is_parallel=copies.is_parallel,
-                spoken=sentence(f"block {name}", spoken(caption), _times(copies), f"output {spoken(shape)}"),
+                spoken=sentence(f"block {name}", spoken(caption), times_text(copies.count), f"output {spoken(shape)}"),
                 width=0,
                 height=0,
                 nodes=nodes,
@@ -219,13 +225,13 @@ class _Sketch:
                 kind="operator",
                 family=main.op.family,
                 keyword=main.op.keyword,
-                title=_tail(main.path) if main.op.keyword == "input" and main.path != "input" else title,
+                title=path_tail(main.path) if main.op.keyword == "input" and main.path != "input" else title,
                 details=(shape,) if self._states_shape(main) else (),
                 before=tuple(bands[:place]),
                 after=tuple(bands[place + 1 :]),
                 count=copies.count,
                 is_parallel=copies.is_parallel,
-                spoken=sentence(spoken(title), first, then, _times(copies), f"output {spoken(shape)}"),
+                spoken=sentence(spoken(title), first, then, times_text(copies.count), f"output {spoken(shape)}"),
                 width=0,
                 height=0,
                 nodes=self._all_copies(leaf.nodes),
@@ -236,7 +242,7 @@ class _Sketch:
     def _output(self, output: Output) -> Box:
         shape = str(self._graph.type_of(output.port))
         role = {"exit": "exit", "output": "output"}[output.kind]
-        terms = _terms(output)
+        terms = output_terms(output)
         box = Box(
             key=f"o{self._graph.outputs.index(output)}",
             path=f"output.{output.name}",
@@ -345,43 +351,10 @@ class _Sketch:
         outputs = self._graph.nodes[node].outputs
         return prod(outputs[0].spatial) if outputs and outputs[0].spatial else 0
 
-    def _path(self, block: Block) -> str:
-        return block.scope.path if block.scope.kind != "structure" else f"{block.scope.path}.{block.scope.name}".strip(".")
 
-
-def _titles(block: Block, last: str) -> tuple[str, str]:
-    """The bold name of a block, of copies as a range; and what it is a call of, or how it was called."""
-    scope, caption = block.scope, block.call.caption
-    name = range_text(scope.name, last) if last else scope.name
-    if scope.kind in ("exit", "tap"):
-        return f"{scope.kind} {name}", caption if block.call is not scope else ""
-    if scope.kind == "structure" and not last:
-        return str(scope.definition), caption.removeprefix(str(scope.definition))
-    if scope.definition is not None and re.fullmatch(re.escape(scope.definition) + r"[\d_]*", scope.name):
-        return name, caption.removeprefix(scope.definition)
-    return name, caption if caption != scope.name else ""
-
-
-def _terms(output: Output) -> str:
-    """What sets an output apart from others."""
-    terms = (
-        f"weight {output.weight:g}" if output.weight != 1 else "",
-        f"entropy < {output.entropy:g}" if output.entropy is not None else "",
-        "training only" if output.only == "train" else "",
-    )
-    return " · ".join(term for term in terms if term)
-
-
-def _times(copies: _Copies) -> str:
-    return f"{copies.count} times" if copies.count > 1 else ""
-
-
-def _tail(path: str) -> str:
-    return path.rpartition(".")[2]
-
-
-def _plain(value: object) -> str:
-    return f"[{', '.join(map(_plain, value))}]" if isinstance(value, list | tuple) else str(value)
+def _block_path(block: Block) -> str:
+    scope = block.scope
+    return f"{scope.path}.{scope.name}".strip(".") if scope.kind == "structure" else scope.path
 
 
 def _outputs_by_scope(graph: Graph) -> defaultdict[int, list[Output]]:

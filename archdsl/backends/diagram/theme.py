@@ -42,7 +42,7 @@ class Theme:
     tones: dict[str, Tone]
 
     def colour(self, role: str) -> str:
-        """The colour of a role: ``paper``, ``text``, ``conv.fill``, ``frame.1`` …"""
+        """The colour of a role, such as ``paper``, ``conv.fill`` or ``frame.1``."""
         name, _, part = role.partition(".")
         if name == "frame" and part.isdigit():
             return self.frame_fills[int(part) % len(self.frame_fills)]

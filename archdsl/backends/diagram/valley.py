@@ -70,7 +70,6 @@ def _reachable(start: str, links: Sequence[Link]) -> frozenset[str]:
     return frozenset(seen)
 
 
-
 def levels(members: Sequence[Member], links: Sequence[Link], rising: frozenset[str]) -> list[tuple[str, ...]]:
     """Groups of boxes that stand side by side in a valley: both ends of a skip, and what leads into a frame and out.
 
@@ -136,7 +135,7 @@ def _is_orderly(order: Sequence[tuple[str, str]], groups: Sequence[tuple[str, ..
         names = {level.get(key, key) for key in group}
         first = min(names)
         level = {key: first if name in names else name for key, name in level.items()}
-        level |= {key: first for key in (*group, *names)}
+        level |= dict.fromkeys((*group, *names), first)
     sorter: TopologicalSorter[str] = TopologicalSorter()
     for upper, lower in order:
         one, other = level.get(upper, upper), level.get(lower, lower)

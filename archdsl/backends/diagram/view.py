@@ -98,10 +98,26 @@ def _require_known(known: Sequence[tuple[Block, tuple[int, ...]]], wanted: Seque
 
 
 def _open_breadth_first(root: Block, opened: set[int], closed: set[int], budget: int | None, extra: int) -> None:
-    """Open level after level; of a level that does not fit as a whole, the first block of each kind."""
+    """Open level after level, what holds further blocks first; of a level that does not fit, the first of each kind."""
     kinds: set[Hashable] = set()
+    for is_outer in (True, False):
+        _open_pass(root, opened, closed, kinds, budget, extra, is_outer=is_outer)
+
+
+def _open_pass(
+    root: Block,
+    opened: set[int],
+    closed: set[int],
+    kinds: set[Hashable],
+    budget: int | None,
+    extra: int,
+    *,
+    is_outer: bool,
+) -> None:
+    """Open level after level, of blocks that hold blocks or of those that do not, as long as the budget allows."""
     while True:
-        level = [block for block in _front(root, opened) if block.scope.id not in closed and _kind(block) not in kinds]
+        front = [block for block in _front(root, opened) if block.scope.id not in closed and _kind(block) not in kinds]
+        level = [block for block in front if _holds_blocks(block) or not is_outer]
         if not level:
             return
         whole = {block.scope.id for block in level}
@@ -144,6 +160,14 @@ def _boxes(item: Item, opened: Collection[int]) -> int:
     if isinstance(item, Leaf) or (isinstance(item, Block) and item.scope.id not in opened):
         return 1
     return sum(_boxes(child, opened) for child in drawn(item))
+
+
+def _holds_blocks(block: Block) -> bool:
+    return any(isinstance(child, Block) for item in block.items for child in (item, *_copy(item)))
+
+
+def _copy(item: Item) -> Sequence[Item]:
+    return item.copies[0] if isinstance(item, Repeat) else ()
 
 
 def _kind(item: Item) -> Hashable:

@@ -336,7 +336,7 @@ class Forward:
         if port in self._preferred:
             yield self._preferred[port], -1
         for scope in self._scopes(item):
-            if scope.kind != "structure" and not re.match(rf"{scope.definition}(\d+$|_)", scope.name):
+            if scope.kind != "structure" and not re.match(rf"{scope.definition}(\d*$|_)", scope.name):
                 several = f"_{item.outputs.index(port)}" if len(item.outputs) > 1 else ""
                 yield scope.name + several, scope.id
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from textwrap import shorten
+from textwrap import shorten, wrap
 
 from archdsl.backends.python.classes import UnitClass, classify, parametrise
 from archdsl.backends.python.forward import Forward, argument_names, input_names
@@ -92,6 +92,7 @@ class _ModuleWriter:
                 "Built with " + ", ".join(f"{name}={_shown(value)}" for name, value in graph.arguments.items())
             )
         lines += ["", *(f"{fact}." for fact in facts)]
+        lines = [part for line in lines for part in wrap(line, _DOCSTRING_WIDTH) or [""]]
         self._writer.verbatim(f'"""{_docstring(lines)}\n"""' if len(lines) > 1 else f'"""{_docstring(lines)}"""')
         self._writer.line()
         self._writer.line("from __future__ import annotations")

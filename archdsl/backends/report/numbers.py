@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+#: The largest denominator of a fraction that is written as one.
+_PLAIN = 64
 _PREFIXES = ("", " k", " M", " G", " T", " P", " E")
 _BINARY = (" B", " KiB", " MiB", " GiB", " TiB", " PiB", " EiB")
 
@@ -40,14 +42,25 @@ def size(count: int) -> str:
 
 
 def lengths(values: Sequence[int | Fraction | None]) -> str:
-    """Write one length per axis: ``7x7``, ``all`` for a whole axis, ``1/2`` for half an element.
+    """Write one length per axis: ``7x7``, ``all`` for a whole axis.
 
     Examples
     --------
     >>> lengths((7, 7)), lengths((None, Fraction(3, 2)))
     ('7x7', 'allx3/2')
     """
-    return "x".join("all" if value is None else str(value) for value in values)
+    return "x".join("all" if value is None else length(value) for value in values)
+
+
+def length(value: int | Fraction) -> str:
+    """Write a length: ``1/2`` for half an element, two decimals where the fraction would tell nobody anything.
+
+    Examples
+    --------
+    >>> length(7), length(Fraction(1, 4)), length(Fraction(544, 69))
+    ('7', '1/4', '7.88')
+    """
+    return str(value) if value.denominator <= _PLAIN else f"{float(value):.2f}"
 
 
 def _scaled(number: int, base: int, prefixes: Sequence[str]) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from archdsl.backends.report.numbers import exact, lengths, short, size
+from archdsl.backends.report.numbers import exact, length, lengths, short, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from archdsl.analysis.receptive import Length
     from archdsl.backends.report.tree import Reach, Stream, Summary
 
 
@@ -95,9 +96,9 @@ def _part(reach: Reach, *, single: bool) -> tuple[str, str]:
     return lengths(reach.size), note
 
 
-def _once(values: tuple[object, ...]) -> str:
+def _once(values: tuple[Length, ...]) -> str:
     """One number where all axes agree."""
-    return str(values[0]) if len(set(values)) == 1 else "x".join(map(str, values))
+    return length(values[0]) if len(set(values)) == 1 else lengths(values)
 
 
 def _not_counted(summary: Summary) -> Iterator[Figure]:

@@ -22,11 +22,24 @@ from archdsl.backends.diagram.boxes import (
     box_title,
     frame_heading,
 )
+from archdsl.backends.diagram.dot import Direction
 from archdsl.backends.diagram.figure import Band, Box, Figure, Frame, Junction, Link, LinkKind, Member
 from archdsl.backends.diagram.layout import Layout, Route
 from archdsl.backends.diagram.metrics import text_width
 from archdsl.backends.diagram.page import compose
-from archdsl.backends.diagram.scene import Curve, Mark, Paint, Part, Point, Polygon, Scene, Text, bent, rectangle, rounded
+from archdsl.backends.diagram.scene import (
+    Curve,
+    Mark,
+    Paint,
+    Part,
+    Point,
+    Polygon,
+    Scene,
+    Text,
+    bent,
+    rectangle,
+    rounded,
+)
 from archdsl.backends.diagram.theme import tone_name
 from archdsl.ops.base import Family
 
@@ -100,7 +113,7 @@ def _member(member: Member, layout: Layout, ids: _Ids, depth: int) -> Part:
     if isinstance(member, Box):
         x, y = layout.centres[member.key]
         role = tone_name(member.family) if member.kind == "operator" else member.kind
-        marks = tuple(_box(member, x - member.width / 2, y - member.height / 2))
+        marks = tuple(_box(member, x - member.width / 2, y - member.height / 2, layout.direction))
         return Part(ids.claim(member.path), f"box {role}", member.spoken, marks)
     left, top, right, bottom = layout.frames[member.key]
     paint = Paint(f"frame.{depth % 4}", "frame.line", 0.8, "dashed" if member.kind == "repeat" else "solid")
@@ -119,7 +132,7 @@ def _junction(centre: Point) -> Part:
 # Boxes
 
 
-def _box(box: Box, x: float, y: float) -> Iterator[Mark]:
+def _box(box: Box, x: float, y: float, direction: Direction) -> Iterator[Mark]:
     """The outline, what is fused into it, and its lines."""
     tone = "block" if box.kind == "block" else tone_name(box.family)
     paint = Paint(f"{tone}.fill", f"{tone}.line", 1.0, "dashed" if tone == "regularise" else "solid")
@@ -127,10 +140,10 @@ def _box(box: Box, x: float, y: float) -> Iterator[Mark]:
         yield from _stacked(rectangle(x, y, box.width, box.height, paint), paint)
     top = y + (BAND_HEIGHT if box.before else 0)
     bottom = y + box.height - (BAND_HEIGHT if box.after else 0)
-    yield _outline(box, x, top, bottom - top, paint)
+    yield _outline(box, x, top, bottom - top, paint, direction)
     line = replace(paint, width=0.7, dash="solid")
     yield from _bands(box.before, x, y, box.width, line)
-    inset = _SLANT if box.family is Family.POOL and box.after else 0
+    inset = _SLANT if box.family is Family.POOL and direction == "TB" else 0
     yield from _bands(box.after, x + inset, bottom, box.width - 2 * inset, line)
     yield from _lines(box, x + box.width / 2, top + MARGIN, f"{tone}.text")
 
@@ -147,18 +160,30 @@ def _lines(box: Box, centre: float, top: float, role: str) -> Iterator[Text]:
     else:
         yield Text(centre, base, title, TITLE_SIZE, role, bold=True, anchor="middle")
     for number, detail in enumerate(box_details(box)):
-        yield Text(centre, top + TITLE_LINE + DETAIL_LINE * (number + 1) - 2.5, detail, DETAIL_SIZE, role, anchor="middle")
+        base = top + TITLE_LINE + DETAIL_LINE * (number + 1) - 2.5
+        yield Text(centre, base, detail, DETAIL_SIZE, role, anchor="middle")
 
 
-def _outline(box: Box, x: float, y: float, height: float, paint: Paint) -> Polygon | Curve:
+def _outline(box: Box, x: float, y: float, height: float, paint: Paint, direction: Direction) -> Polygon | Curve:
     """The shape that says what colour says; with strips above or below it, one that they fit."""
     if box.kind in ("output", "exit") or box.family is Family.IO:
         return rounded(x, y, box.width, height, 12, paint)
     if box.kind == "block":
         return rounded(x, y, box.width, height, 5, paint)
-    if (box.before or box.after) and box.family is not Family.POOL:
+    is_pool = box.family is Family.POOL and direction == "TB"
+    if (box.before or box.after) and not is_pool:
         return rectangle(x, y, box.width, height, paint)
+    if direction == "LR" and box.family in (Family.POOL, Family.RESAMPLE):
+        return _sideways(box, x, y, height, paint)
     return _shape(box.family, x, y, box.width, height, paint)
+
+
+def _sideways(box: Box, x: float, y: float, height: float, paint: Paint) -> Polygon:
+    """A trapezium whose short side is where a stream from left to right has the lower resolution."""
+    slant = min(_SLANT, height / 5)
+    left, right = (0.0, slant) if box.family is Family.POOL else (slant, 0.0)
+    end, bottom = x + box.width, y + height
+    return Polygon(((x, y + left), (end, y + right), (end, bottom - right), (x, bottom - left)), paint)
 
 
 def _shape(family: Family, x: float, y: float, width: float, height: float, paint: Paint) -> Polygon | Curve:
@@ -171,7 +196,8 @@ def _shape(family: Family, x: float, y: float, width: float, height: float, pain
             return Polygon(((x + slant, y), (right - slant, y), (right, bottom), (x, bottom)), paint)
         case Family.VIEW:
             c = min(7.0, height / 3)
-            return Polygon(((x + c, y), (right, y), (right, bottom - c), (right - c, bottom), (x, bottom), (x, y + c)), paint)
+            corners = ((x + c, y), (right, y), (right, bottom - c))
+            return Polygon((*corners, (right - c, bottom), (x, bottom), (x, y + c)), paint)
         case Family.ATTENTION:
             c = min(7.0, height / 3)
             corners = ((x + c, y), (right - c, y), (right, y + c), (right, bottom - c))

@@ -14,11 +14,9 @@ from archdsl.backends.diagram.theme import Theme
 #: Runs the engine on DOT text with arguments.
 Rasterise = Callable[..., bytes]
 
-_DASHES = {"solid": "solid", "dashed": "dashed", "dotted": "dotted"}
 _ANCHORS = {"start": -1, "middle": 0, "end": 1}
 #: Half the size of the smallest node that the engine draws, in points.
 _SPECK = 0.36
-_HALO = ((-1.2, 0), (1.2, 0), (0, -1.2), (0, 1.2), (-0.9, -0.9), (0.9, -0.9), (-0.9, 0.9), (0.9, 0.9))
 
 
 def write_png(scene: Scene, theme: Theme, dpi: float, run: Rasterise) -> bytes:
@@ -69,7 +67,7 @@ def _letter(outlined: str, paint: Paint) -> str:
 
 def _paint(paint: Paint, theme: Theme) -> Iterator[str]:
     yield _style(f"setlinewidth({paint.width:g})")
-    yield _style(_DASHES[paint.dash])
+    yield _style(paint.dash)
     stroke = paint.stroke if paint.stroke is not None else paint.fill
     if stroke is not None:
         yield f"c {_string(theme.colour(stroke))}"
@@ -80,16 +78,8 @@ def _paint(paint: Paint, theme: Theme) -> Iterator[str]:
 def _words(mark: Text, theme: Theme, height: float) -> Iterator[str]:
     font = "Helvetica-Bold" if mark.bold else "Helvetica"
     yield f"F {mark.size:g} {_string(font)}"
-    if mark.halo is not None:
-        yield f"c {_string(theme.colour(mark.halo))}"
-        for dx, dy in _HALO:
-            yield _word(mark, mark.x + dx, height - mark.y + dy)
     yield f"c {_string(theme.colour(mark.role))}"
-    yield _word(mark, mark.x, height - mark.y)
-
-
-def _word(mark: Text, x: float, y: float) -> str:
-    return f"T {x:.2f} {y:.2f} {_ANCHORS[mark.anchor]} 0 {_string(mark.text)}"
+    yield f"T {mark.x:.2f} {height - mark.y:.2f} {_ANCHORS[mark.anchor]} 0 {_string(mark.text)}"
 
 
 def _style(name: str) -> str:

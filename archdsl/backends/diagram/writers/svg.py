@@ -1,4 +1,4 @@
-"""A scene as SVG: nested groups with ids and spoken labels, colours as attributes and, for other themes, as a style sheet.
+"""A scene as SVG: nested groups with ids and spoken labels, colours as attributes and, for dark, as a style sheet.
 
 Attributes alone make the light picture, so programs that ignore style sheets (Inkscape's import, LaTeX packages)
 show it as well.
@@ -87,10 +87,7 @@ def _mark(mark: Mark, theme: Theme) -> str:
 
 def _words(mark: Text, theme: Theme) -> str:
     """A line of text, held to the width that the layout gave it whatever font the reader has."""
-    classes, attributes = f"f-{_class(mark.role)}", f'fill="{theme.colour(mark.role)}"'
-    if mark.halo is not None:
-        classes += f" s-{_class(mark.halo)}"
-        attributes += f' stroke="{theme.colour(mark.halo)}" stroke-width="3" stroke-linejoin="round" paint-order="stroke"'
+    attributes = f'class="f-{_class(mark.role)}" fill="{theme.colour(mark.role)}"'
     if mark.bold:
         attributes += ' font-weight="bold"'
     if mark.anchor != "start":
@@ -98,7 +95,7 @@ def _words(mark: Text, theme: Theme) -> str:
     length = _number(text_width(mark.text, mark.size, bold=mark.bold))
     return (
         f'<text x="{_number(mark.x)}" y="{_number(mark.y)}" font-size="{_number(mark.size)}" textLength="{length}" '
-        f'lengthAdjust="spacingAndGlyphs" class="{classes}" {attributes}>{_text(mark.text)}</text>'
+        f'lengthAdjust="spacingAndGlyphs" {attributes}>{_text(mark.text)}</text>'
     )
 
 
@@ -146,4 +143,5 @@ def _points(points: tuple[Point, ...]) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:.2f}".rstrip("0").rstrip(".").replace("-0", "-0") or "0"
+    text = f"{value:.2f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text

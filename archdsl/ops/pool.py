@@ -288,6 +288,22 @@ class GlobalMaxPool(GlobalPool):
         return self.reduced("amax", inputs[0])
 
 
+@register
+class GlobalSumPool(GlobalPool):
+    """Add up each channel over all places.
+
+    Behind shares of attention, ``softmax over=spatial``, and ``mul``, it gives their context. Shape: ``CxHxW -> Cx1x1``.
+    Reference: Cao, Xu, Lin, Wei, Hu: GCNet, arXiv:1904.11492, equation 3.
+    """
+
+    keyword = "gsum"
+    saves_input = False
+    samples = (Sample("gsum", "64x7x7"), Sample("gsum", "16x40"), Sample("gsum", "16x4x5x6"))
+
+    def torch(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> TorchCode:
+        return self.reduced("sum", inputs[0])
+
+
 class AdaptivePool(Op):
     """Base of the pools to a given size."""
 

@@ -148,9 +148,10 @@ class _Run:
         from lark.exceptions import UnexpectedToken
 
         _set_lexer(parser, self.end)
+        code_end = len(self.source.text.rstrip())
         while any(token.type == "LBRACE" for token in _open_brackets(parser.parser_state)):
             try:
-                parser.feed_token(self._token("RBRACE", self.end, self.end))
+                parser.feed_token(self._token("RBRACE", code_end, code_end))
             except UnexpectedToken:
                 parser.feed_token(self._token("BROKEN", self._unwind(parser), self.end))
         if "$END" not in _accepted(parser):
@@ -168,8 +169,9 @@ class _Run:
         """Where the statement begins that follows an opener, a separator, or nothing."""
         if not before:
             return blank_end(self.source.text, 0)
-        last = before[-1]
-        return blank_end(self.source.text, (last if isinstance(last, str) else last.children[-1]).end_pos)
+        last: Any = before[-1]
+        last = last.children[-1] if hasattr(last, "children") else last
+        return blank_end(self.source.text, last.end_pos)
 
     def _token(self, kind: str, start: int, end: int) -> Token:
         from lark import Token

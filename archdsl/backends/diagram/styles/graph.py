@@ -196,8 +196,8 @@ def _shape(family: Family, x: float, y: float, width: float, height: float, pain
             return Polygon(((x + slant, y), (right - slant, y), (right, bottom), (x, bottom)), paint)
         case Family.VIEW:
             c = min(7.0, height / 3)
-            corners = ((x + c, y), (right, y), (right, bottom - c))
-            return Polygon((*corners, (right - c, bottom), (x, bottom), (x, y + c)), paint)
+            cut = ((x + c, y), (right, y), (right, bottom - c))
+            return Polygon((*cut, (right - c, bottom), (x, bottom), (x, y + c)), paint)
         case Family.ATTENTION:
             c = min(7.0, height / 3)
             corners = ((x + c, y), (right - c, y), (right, y + c), (right, bottom - c))

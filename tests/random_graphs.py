@@ -1,0 +1,150 @@
+"""Random small networks, and an interpreter that computes them as plainly as can be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from archdsl.backends.runtime.drop_path import drop_path
+from archdsl.backends.runtime.join import join
+from archdsl.graph.graph import Graph, Node, Output, Port, Scope
+from archdsl.graph.verify import verify
+from archdsl.ops import catalogue
+from archdsl.ops.base import Op, TensorType
+from archdsl.source import Source
+
+SHAPE = (4, 6, 6)
+SPAN = Source("random.arch", "input 4x6x6").span(0, 5)
+
+#: Operators that keep the shape, with their number of inputs.
+UNARY = (
+    ("conv", {"out": 4, "kernel": 3}),
+    ("conv", {"out": 4, "kernel": 1, "bias": True}),
+    ("bn", {}),
+    ("relu", {}),
+    ("relu", {}),
+    ("relu6", {}),
+    ("leaky", {"slope": 0.1}),
+    ("sigmoid", {}),
+    ("tanh", {}),
+    ("silu", {}),
+    ("elu", {}),
+    ("dropout", {"p": 0.3}),
+    ("droppath", {"p": 0.4}),
+    ("shuffle", {"groups": 2}),
+    ("maxpool", {"kernel": 3, "stride": 1}),
+    ("prelu", {}),
+)
+MERGES = (("add", {}), ("mul", {}), ("mean", {}), ("max", {}), ("sub", {}), ("join", {"drop": 0.2}))
+
+
+def make(keyword: str, arguments: dict[str, object], *types: TensorType) -> Op:
+    op = catalogue()[keyword](**arguments)
+    return op.settle(*types, before_norm=False)
+
+
+@dataclass
+class _Drawing:
+    nodes: list[Node] = field(default_factory=list)
+    scopes: list[Scope] = field(default_factory=lambda: [Scope(0, None, "network", "random", "", None, "random", SPAN)])
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def add(self, op: Op, inputs: tuple[Port, ...], scope: int, path: str | None = None) -> int:
+        types = [self.nodes[port.node].outputs[port.index] for port in inputs]
+        if path is None:
+            prefix = self.scopes[scope].path
+            name = f"{prefix}.{op.keyword}" if prefix else op.keyword
+            self.counts[name] = self.counts.get(name, 0) + 1
+            path = f"{name}{self.counts[name]}"
+        self.nodes.append(Node(len(self.nodes), path, op, inputs, op.infer(*types), scope, SPAN))
+        return len(self.nodes) - 1
+
+    def open(self, parent: int) -> int:
+        number = len(self.scopes)
+        prefix = self.scopes[parent].path
+        path = f"{prefix}.s{number}" if prefix else f"s{number}"
+        self.scopes.append(Scope(number, parent, "step", f"s{number}", path, None, f"s{number}", SPAN))
+        return number
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> Graph:
+    """A network of one input, forks, merges, nested steps, tied weights, several outputs, outputs of training."""
+    drawing = _Drawing()
+    drawing.add(make("input", {"shape": SHAPE}), (), 0, "input")
+    streams = [Port(0)]
+    open_scopes = [0]
+    tied = make("conv", {"out": 4, "kernel": 3}, TensorType(SHAPE))
+    for _ in range(draw(st.integers(3, 18))):
+        move = draw(st.integers(0, 9))
+        if move == 0 and len(open_scopes) < 4:
+            open_scopes.append(drawing.open(open_scopes[-1]))
+        elif move == 1 and len(open_scopes) > 1:
+            open_scopes.pop()
+        scope = open_scopes[-1]
+        kind = draw(st.integers(0, 11))
+        recent = st.sampled_from(streams[-5:])
+        if kind <= 6:
+            keyword, arguments = draw(st.sampled_from(UNARY))
+            node = drawing.add(make(keyword, dict(arguments), TensorType(SHAPE)), (draw(recent),), scope)
+            streams.append(Port(node))
+        elif kind <= 9:
+            keyword, arguments = draw(st.sampled_from(MERGES))
+            count = 2 if keyword == "sub" else draw(st.integers(2, 3))
+            inputs = tuple(draw(recent) for _ in range(count))
+            node = drawing.add(make(keyword, dict(arguments), *[TensorType(SHAPE)] * count), inputs, scope)
+            streams.append(Port(node))
+        elif kind == 10:
+            node = drawing.add(tied, (draw(recent),), scope, "shared.conv1")
+            streams.append(Port(node))
+        else:
+            halves = drawing.add(make("split", {"parts": 2}), (draw(recent),), scope)
+            both = drawing.add(make("concat", {}), (Port(halves, 1), Port(halves, 0)), scope)
+            streams.append(Port(both))
+    outputs = [Output("out", streams[-1])]
+    for index in range(draw(st.integers(0, 2))):
+        only = "train" if draw(st.booleans()) else None
+        outputs.append(Output(f"more{index}", draw(st.sampled_from(streams)), only=only))  # type: ignore[arg-type]
+    graph = Graph("random", tuple(drawing.nodes), tuple(drawing.scopes), tuple(outputs))
+    verify(graph)
+    return graph
+
+
+def interpret(graph: Graph, module: nn.Module, x: Tensor) -> list[Tensor]:
+    """The outputs, every operator by its plain expression and nothing ever overwritten."""
+    values: dict[Port, Tensor] = {}
+    wanted = [output for output in graph.outputs if module.training or output.only != "train"]
+    for node in graph.nodes:
+        if node.op.keyword == "input":
+            values[Port(node.id)] = x
+            continue
+        if not _leads_to(graph, node.id, {output.port.node for output in wanted}):
+            continue
+        code = node.op.torch(graph.input_types(node), node.outputs)
+        names = [f"v[{index}]" for index in range(len(node.inputs))]
+        text = code.call.format(
+            *names, inputs=", ".join(names), module="module", training=str(module.training)
+        )
+        space = {"torch": torch, "F": F, "nn": nn, "join": join, "drop_path": drop_path}
+        space |= {"v": [values[port] for port in node.inputs]}
+        space["module"] = module.get_submodule(node.path) if code.module else None
+        result = eval(text, space)
+        results = result if len(node.outputs) > 1 else (result,)
+        values |= {Port(node.id, index): value for index, value in enumerate(results)}
+    return [values[output.port] for output in wanted]
+
+
+def _leads_to(graph: Graph, node: int, targets: set[int]) -> bool:
+    reached, pending = {node}, [node]
+    while pending:
+        current = pending.pop()
+        if current in targets:
+            return True
+        fresh = [user for user in graph.users(current) if user not in reached]
+        reached.update(fresh)
+        pending += fresh
+    return False

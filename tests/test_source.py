@@ -168,7 +168,9 @@ def test_numbers_that_vary_alike_are_one_parameter() -> None:
 
 
 def test_classes_that_differ_in_more_than_numbers_stay_apart() -> None:
-    source = write(graph_of("input 4x8x8\nu(f): if f { 3x3 conv 4 -> relu } else { 3x3 conv 4 -> sigmoid }\nu(1 > 0) -> u(1 < 0)"))
+    source = write(
+        graph_of("input 4x8x8\nu(f): if f { 3x3 conv 4 -> relu } else { 3x3 conv 4 -> sigmoid }\nu(1 > 0) -> u(1 < 0)")
+    )
     assert len([name for name in classes(source) if name.startswith("U")]) == 2
 
 
@@ -188,7 +190,9 @@ def test_attributes_of_modules_are_known() -> None:
 
 @pytest.mark.parametrize("name", ["half", "train", "forward", "lambda", "type", "self", "torch", "F", "nn", "print"])
 def test_steps_may_have_names_that_python_or_torch_use(name: str) -> None:
-    graph = graph_of(f"net Tensor()\ninput 3x8x8\n{name} = 3x3 conv 4 -> bn -> relu\n({name} | 1x1 conv 4) -> add\nfc 2")
+    graph = graph_of(
+        f"net Tensor()\ninput 3x8x8\n{name} = 3x3 conv 4 -> bn -> relu\n({name} | 1x1 conv 4) -> add\nfc 2"
+    )
     module = build(graph)
     assert f"{name}.conv1.weight" in module.state_dict()
     assert module(torch.randn(2, 3, 8, 8)).shape == (2, 2)
@@ -202,7 +206,10 @@ def test_variables_and_attributes_are_legal() -> None:
 
 
 def test_documentation_cannot_break_out() -> None:
-    text = r'net n()' + '\ntitle "\\"\\"\\" + boom() + \\"\\"\\" \\\\"\nnote "ends with a quote\\""\ninput 3x8x8\n3x3 conv 4'
+    text = (
+        r"net n()"
+        + '\ntitle "\\"\\"\\" + boom() + \\"\\"\\" \\\\"\nnote "ends with a quote\\""\ninput 3x8x8\n3x3 conv 4'
+    )
     source = write(graph_of(text))
     ast.parse(source.text)
     assert not [node for node in ast.walk(ast.parse(source.text)) if isinstance(node, ast.Name) and node.id == "boom"]
@@ -229,7 +236,7 @@ def test_numbers_are_taken_out_with_what_they_are(text: str, numbers: tuple[str,
 
 
 def test_values_are_written_as_python_writes_them() -> None:
-    assert literal((1, (2.5,), "a'b", None, float("inf"))) == "(1, (2.5,), \"a'b\", None, math.inf)"
+    assert literal((1, (2.5,), "a'b", None, float("inf"))) == '(1, (2.5,), "a\'b", None, math.inf)'
     assert without_defaults("nn.Conv2d(3, 4, kernel_size=1, stride=1, padding=0, groups=2)") == (
         "nn.Conv2d(3, 4, kernel_size=1, groups=2)"
     )

@@ -92,6 +92,8 @@ class Op(BaseModel):
         The output may share memory with the input, so neither may be overwritten in place.
     saves_input, saves_output
         Autograd keeps the tensor for the backward pass, so it must not be overwritten.
+    stops_gradient
+        Numbers of the inputs to which no gradient goes.
     absorbs_bias
         It subtracts a mean and adds its own shift, so that a convolution right before it needs no bias: ``before_norm``
         of ``settle`` holds in front of these.
@@ -114,6 +116,7 @@ class Op(BaseModel):
     is_view: ClassVar[bool] = False
     saves_input: ClassVar[bool] = True
     saves_output: ClassVar[bool] = False
+    stops_gradient: ClassVar[tuple[int, ...]] = ()
     absorbs_bias: ClassVar[bool] = False
 
     @classmethod

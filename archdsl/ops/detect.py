@@ -50,11 +50,11 @@ def _require_maps(stream: TensorType, what: str, index: int, result: TensorType)
 class Proposals(Op):
     """Propose regions: refine the anchors of every place, and keep the best that do not overlap.
 
-    Takes the scores and the refinements of ``A`` anchors at every place, one anchor for each ratio and scale, ratios
-    first. Channel ``a`` of the scores is how much anchor ``a`` looks like background, channel ``A + a`` how much like an
-    object; regions are ordered by the softmax over the two. Channels ``4 a`` to ``4 a + 3`` of the refinements are
-    ``tx, ty, tw, th``: the centre moves by ``tx`` widths and ``ty`` heights of the anchor, width and height change by
-    the factors ``exp(tw)`` and ``exp(th)``.
+    Takes the scores and the refinements of ``A`` anchors at every place: for each ratio, one of each scale. Channel
+    ``a`` of the scores is how much anchor ``a`` looks like background, channel ``A + a`` how much like an object;
+    regions are ordered by the softmax over the two. Channels ``4 a`` to ``4 a + 3`` of the refinements are ``tx``,
+    ``ty``, ``tw`` and ``th``: the centre moves by ``tx`` widths and ``ty`` heights of the anchor, and its width and
+    height change by factors of ``exp(tw)`` and ``exp(th)``.
 
     Edges are pixels of the image, both included: an anchor of ratio and scale 1 is the 16x16 pixels from 0 to 15, which
     the ratio reshapes (rounded to pixels), the scale enlarges around its centre, and ``stride`` moves from place to
@@ -69,7 +69,7 @@ class Proposals(Op):
     """
 
     keyword = "proposals"
-    # "The RPN module tells the Fast R-CNN module where to look", as attention does (section 2 of the journal version).
+    # "The RPN module tells the Fast R-CNN module where to look", in the paper's own words as attention does (section 3).
     family = Family.ATTENTION
     arity: ClassVar[int | None] = 2
     saves_input = False
@@ -193,8 +193,8 @@ class RoIPool(RegionOp):
 class RoIAlign(RegionOp):
     """Sample each region to one size without rounding: the mean of interpolated samples in each of ``kernel`` bins.
 
-    The edges of a region are divided by ``stride`` and not rounded. Each bin has ``sampling`` times ``sampling``
-    evenly spaced points, whose values are interpolated bilinearly between the places around them; a point more than one place
+    The edges of a region are divided by ``stride`` and not rounded. Each bin has ``sampling`` times ``sampling`` points,
+    evenly spaced, whose values are interpolated bilinearly between the places around them; a point more than one place
     beyond the features counts 0. No gradient goes to the regions.
 
     Shape: as of ``roi_pool``. Reference: He, Gkioxari, Dollár, Girshick: Mask R-CNN, arXiv:1703.06870, section 3.

@@ -15,7 +15,9 @@ from torch import Tensor
 from archdsl.backends.runtime.suppression import suppress
 
 
-def anchor_boxes(scales: Sequence[float], ratios: Sequence[float], base: int = 16) -> list[tuple[float, ...]]:
+def anchor_boxes(
+    scales: Sequence[float], ratios: Sequence[float], base: int = 16
+) -> list[tuple[float, float, float, float]]:
     """Left, top, right and bottom pixel of the anchors at the first place: for each ratio one of each scale."""
     centre = (base - 1) / 2
     boxes = []

@@ -1,22 +1,30 @@
-"""Random small networks, and an interpreter that computes them as plainly as can be."""
+"""Random small networks against an interpreter that computes them as plainly as can be."""
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
+import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+import archdsl
 from archdsl.backends.runtime.drop_path import drop_path
 from archdsl.backends.runtime.join import join
+from archdsl.backends.torch import build
 from archdsl.graph.graph import Graph, Node, Output, Port, Scope
 from archdsl.graph.verify import verify
 from archdsl.ops import catalogue
 from archdsl.ops.base import Op, TensorType
 from archdsl.source import Source
 
+DATA = Path(__file__).parent / "data" / "source"
 SHAPE = (4, 6, 6)
 SPAN = Source("random.arch", "input 4x6x6").span(0, 5)
 
@@ -114,21 +122,20 @@ def graphs(draw: st.DrawFn) -> Graph:
     return graph
 
 
-def interpret(graph: Graph, module: nn.Module, x: Tensor) -> list[Tensor]:
+def interpret(graph: Graph, module: nn.Module, *inputs: Tensor) -> list[Tensor]:
     """The outputs, every operator by its plain expression and nothing ever overwritten."""
     values: dict[Port, Tensor] = {}
     wanted = [output for output in graph.outputs if module.training or output.only != "train"]
+    given = iter(inputs)
     for node in graph.nodes:
         if node.op.keyword == "input":
-            values[Port(node.id)] = x
+            values[Port(node.id)] = next(given)
             continue
         if not _leads_to(graph, node.id, {output.port.node for output in wanted}):
             continue
         code = node.op.torch(graph.input_types(node), node.outputs)
         names = [f"v[{index}]" for index in range(len(node.inputs))]
-        text = code.call.format(
-            *names, inputs=", ".join(names), module="module", training=str(module.training)
-        )
+        text = code.call.format(*names, inputs=", ".join(names), module="module", training=str(module.training))
         space = {"torch": torch, "F": F, "nn": nn, "join": join, "drop_path": drop_path}
         space |= {"v": [values[port] for port in node.inputs]}
         space["module"] = module.get_submodule(node.path) if code.module else None
@@ -148,3 +155,50 @@ def _leads_to(graph: Graph, node: int, targets: set[int]) -> bool:
         reached.update(fresh)
         pending += fresh
     return False
+
+
+def listed(result: Any) -> list[Tensor]:
+    return list(result) if isinstance(result, tuple) else [result]
+
+
+def gradients(outputs: list[Tensor], wanted: list[Tensor]) -> list[Tensor | None]:
+    total = sum(
+        (output * torch.linspace(-1, 1, output.numel(), dtype=output.dtype).view_as(output)).sum() for output in outputs
+    )
+    assert isinstance(total, Tensor)
+    if not total.requires_grad:
+        return [None] * len(wanted)
+    return list(torch.autograd.grad(total, wanted, allow_unused=True))
+
+
+@pytest.mark.filterwarnings("error")
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(graphs())
+def test_generated_code_computes_the_graph(graph: Graph) -> None:
+    module = build(graph, dtype=torch.float64, seed=0)
+    for training in (True, False):
+        module.train(training)
+        reference = copy.deepcopy(module)
+        x = torch.randn(2, 4, 6, 6, dtype=torch.float64, requires_grad=True)
+        kept = x.detach().clone()
+        torch.manual_seed(1)
+        expected = interpret(graph, reference, x)
+        torch.manual_seed(1)
+        found = listed(module(x))
+        torch.testing.assert_close(found, expected)
+        torch.testing.assert_close(x.detach(), kept)
+        found_gradients = gradients(found, [x, *module.parameters()])
+        torch.testing.assert_close(found_gradients, gradients(expected, [x, *reference.parameters()]))
+        torch.testing.assert_close(dict(module.named_buffers()), dict(reference.named_buffers()))
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("path", sorted(DATA.glob("*.arch")), ids=lambda path: path.stem)
+def test_written_networks_compute_the_graph(path: Path, training: bool) -> None:
+    graph = archdsl.load(path).graph
+    module = build(graph, seed=0).train(training)
+    inputs = [torch.randn(2, *node.outputs[0].shape) for node in graph.inputs]
+    torch.manual_seed(1)
+    expected = interpret(graph, copy.deepcopy(module), *inputs)
+    torch.manual_seed(1)
+    torch.testing.assert_close(listed(module(*inputs)), expected)

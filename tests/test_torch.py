@@ -25,6 +25,7 @@ from archdsl.backends.python.module import write
 from archdsl.backends.python.units import CallItem, OpItem, Unit, partition
 from archdsl.backends.torch import build
 from archdsl.graph.graph import Graph
+from tools.peers import missing_packages, peer
 
 DATA = Path(__file__).parent / "data" / "source"
 SPECS = Path(__file__).parents[1] / "specs"
@@ -469,7 +470,7 @@ def gradients_if(wanted: bool) -> Iterator[None]:
         yield
 
 
-def peak(module: nn.Module, x: Tensor, training: bool) -> int:
+def most_bytes(module: nn.Module, x: Tensor, training: bool) -> int:
     module.train(training)
     with gradients_if(training):
         module(x)  # whatever is made once is made now
@@ -479,9 +480,10 @@ def peak(module: nn.Module, x: Tensor, training: bool) -> int:
     return live.peak
 
 
+@pytest.mark.skipif("torchvision" in missing_packages(), reason="the extra `peers` is not installed")
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize(
-    ("target", "peer"),
+    ("target", "name"),
     [
         ("resnet/resnet.arch:resnet18", "resnet18"),
         ("resnet/resnet.arch:resnet50", "resnet50"),
@@ -490,10 +492,9 @@ def peak(module: nn.Module, x: Tensor, training: bool) -> int:
         ("densenet/densenet.arch", "densenet121"),
     ],
 )
-def test_memory_is_at_most_that_of_hand_written_code(target: str, peer: str, training: bool) -> None:
-    models = pytest.importorskip("torchvision.models")
+def test_memory_is_at_most_that_of_hand_written_code(target: str, name: str, training: bool) -> None:
     x = torch.empty(2, 3, 224, 224, device="meta")
     with torch.device("meta"):
-        theirs = getattr(models, peer)()
+        theirs = peer(f"torchvision:{name}")
     ours = archdsl.load(f"{SPECS}/{target}").module(device="meta")
-    assert peak(ours, x, training) <= peak(theirs, x, training)
+    assert most_bytes(ours, x, training) <= most_bytes(theirs, x, training)

@@ -309,6 +309,33 @@ class ScaledTanh(Activation):
 
 
 @register
+class Times(Activation):
+    """Multiply by a constant: ``factor * x``.
+
+    Shape: any. Reference: Szegedy, Ioffe, Vanhoucke, Alemi: Inception-v4, Inception-ResNet and the impact of residual
+    connections on learning, arXiv:1602.07261, section 3.3 (scaling of the residuals).
+    """
+
+    keyword = "times"
+    positional = "factor"
+    saves_input = False
+    samples = (Sample("times 0.17", "32x14x14"), Sample("times(-2)", "10"), Sample("times 1", "4x3"))
+
+    factor: Real
+    """The constant."""
+
+    def torch(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> TorchCode:
+        return TorchCode(f"{self.factor!r} * {{0}}", inplace=f"{{0}}.mul_({self.factor!r})")
+
+    def caption(self) -> str:
+        return f"× {self.factor:g}"
+
+    @property
+    def is_identity(self) -> bool:
+        return self.factor == 1
+
+
+@register
 class Softmax(Activation):
     """Turn scores into shares that sum to 1: ``exp(x_i) / sum_j exp(x_j)``.
 

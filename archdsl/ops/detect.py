@@ -69,7 +69,7 @@ class Proposals(Op):
     """
 
     keyword = "proposals"
-    # "The RPN module tells the Fast R-CNN module where to look", in the paper's own words as attention does (section 3).
+    # The paper (section 3) calls it attention, which tells the rest of the network where to look.
     family = Family.ATTENTION
     arity: ClassVar[int | None] = 2
     saves_input = False
@@ -193,9 +193,9 @@ class RoIPool(RegionOp):
 class RoIAlign(RegionOp):
     """Sample each region to one size without rounding: the mean of interpolated samples in each of ``kernel`` bins.
 
-    The edges of a region are divided by ``stride`` and not rounded. Each bin has ``sampling`` times ``sampling`` points,
-    evenly spaced, whose values are interpolated bilinearly between the places around them; a point more than one place
-    beyond the features counts 0. No gradient goes to the regions.
+    The edges of a region are divided by ``stride`` and not rounded. Each bin has ``sampling`` times ``sampling`` points
+    at equal distances, whose values are interpolated bilinearly between the places around them; a point more than one
+    place beyond the features counts 0. No gradient goes to the regions.
 
     Shape: as of ``roi_pool``. Reference: He, Gkioxari, Dollár, Girshick: Mask R-CNN, arXiv:1703.06870, section 3.
     """

@@ -239,6 +239,12 @@ def _single_equals(failure: Failure) -> Diagnostic | None:
         name = failure.back(1)
         message = f"a function takes no argument by name, such as `{name.text}=`"
         return failure.report(message, "give its values in order", at=(name.start, found.end))
+    opener = failure.opener
+    if opener and opener.text == "[" and "]" not in failure.rest:
+        labels = (failure.label(found, "here it is still open"),)
+        return failure.report(
+            "`[` is never closed", "add `]`", at=(opener.start, opener.end), labels=labels, code=UNCLOSED
+        )
     if "COMPARISON" in failure.expected:
         fix = failure.replace("write `==`", found.start, found.end, "==")
         return failure.report("`=` does not compare", "`==` compares, `=` binds a name", fix)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from lark.parsers.lalr_interactive_parser import InteractiveParser
     from lark.parsers.lalr_parser_state import ParserState
 
+GRAMMAR = files("archdsl.syntax").joinpath("arch.lark")
+
 MAX_DIAGNOSTICS = 50
 """How many mistakes of one file are explained."""
 
@@ -235,12 +237,24 @@ class _Separators:
 @cache
 def load_grammar() -> Lark:
     """The parser of the language, built or loaded when first needed."""
+    grammar = GRAMMAR.read_text("utf-8")
+    path = _cache_path(grammar)
+    return build_parser(grammar, cache=str(path) if path else False)
+
+
+def build_parser(grammar: str, *, cache: str | bool = False, strict: bool = False) -> Lark:
+    """Make a parser of a grammar; ``strict`` looks for conflicts, which needs ``interegular``."""
     from lark import Lark
 
-    grammar = files("archdsl.syntax").joinpath("arch.lark").read_text("utf-8")
-    options = {"parser": "lalr", "postlex": _Separators(), "keep_all_tokens": True, "maybe_placeholders": False}
-    path = _cache_path(grammar)
-    return Lark(grammar, cache=str(path) if path else False, **options)
+    return Lark(
+        grammar,
+        parser="lalr",
+        postlex=_Separators(),
+        keep_all_tokens=True,
+        maybe_placeholders=False,
+        cache=cache,
+        strict=strict,
+    )
 
 
 def _cache_path(grammar: str) -> Path | None:

@@ -66,10 +66,9 @@ class _Folder:
         self._uses: dict[str, list[int]] = {}
         for node in self.graph.nodes:
             self._uses.setdefault(node.path, []).append(node.id)
-        self._exposed: dict[Port, list[Hashable]] = {}
-        for output in self.graph.outputs:
-            kind = (output.kind, output.weight, output.entropy, output.only)
-            self._exposed.setdefault(output.port, []).append(kind)
+        self._outputs: dict[int, list[int]] = {}
+        for place, output in enumerate(self.graph.outputs):
+            self._outputs.setdefault(output.port.node, []).append(-1 - place)
 
     def block(self, block: Block) -> Block:
         items = [self.block(item) if isinstance(item, Block) else item for item in block.items]
@@ -94,7 +93,7 @@ class _Folder:
         covered = 0
         for period in range(1, min(MAX_PERIOD, (len(items) - start) // 2) + 1):
             count = _repetitions(keys, start, period)
-            if count * period <= covered or count < 2:
+            if count * period <= covered or count < 2 or not _is_primitive(keys[start : start + period]):
                 continue
             copies = [tuple(items[start + k * period :][:period]) for k in range(count)]
             repeat = self._repeat(copies)
@@ -143,10 +142,11 @@ class _Folder:
         return sum(1 for _ in takewhile(lambda window: self._outside_uses(window) == uses, windows))
 
     def _outside_uses(self, window: _Window) -> list[tuple[int, int]]:
+        """Which nodes of a window feed what outside; outputs of the network count as negative numbers."""
         return [
             (node - window.nodes.start, user)
             for node in window.nodes
-            for user in self.graph.users(node)
+            for user in (*self.graph.users(node), *self._outputs.get(node, ()))
             if user not in window.nodes
         ]
 
@@ -166,7 +166,7 @@ class _Folder:
                 type = self.graph.type_of(port)
                 channels.append(type.channels)
                 wires.append(_kind(type))
-            rows.append((self._operator(node), self._tie(node, start, stop), tuple(wires), self._exits(node)))
+            rows.append((self._operator(node), self._tie(node, start, stop), tuple(wires)))
         nesting = tuple(_nesting(item, start) for item in items)
         return _Window((tuple(rows), nesting), tuple(channels), tuple(ports), range(start, stop))
 
@@ -191,11 +191,6 @@ class _Folder:
             return None
         return uses[0] - start if start <= uses[0] and uses[-1] < stop else node.path
 
-    def _exits(self, node: Node) -> Hashable:
-        if not self._exposed:
-            return ()
-        return tuple((index, tuple(self._exposed.get(Port(node.id, index), ()))) for index in range(len(node.outputs)))
-
 
 def _wiring(before: _Window, window: _Window) -> _Wiring | None:
     """For each input of a window: the place in the window before that makes it, or the port that both share."""
@@ -218,6 +213,14 @@ def _repetitions(keys: Sequence[int], start: int, period: int) -> int:
     while place < len(keys) and keys[place] == keys[place - period]:
         place += 1
     return (place - start) // period
+
+
+def _is_primitive(keys: Sequence[int]) -> bool:
+    """Whether a stretch is not itself a shorter one several times over."""
+    size = len(keys)
+    return not any(
+        size % part == 0 and all(keys[i] == keys[i % part] for i in range(size)) for part in range(1, size // 2 + 1)
+    )
 
 
 def _least(copy: Sequence[Item], windows: Sequence[_Window]) -> int:

@@ -14,11 +14,12 @@ from torch import Tensor
 
 from archdsl.backends.runtime.suppression import suppress
 
+#: Left, top, right and bottom pixel, both sides included.
+Box = tuple[float, float, float, float]
 
-def anchor_boxes(
-    scales: Sequence[float], ratios: Sequence[float], base: int = 16
-) -> list[tuple[float, float, float, float]]:
-    """Left, top, right and bottom pixel of the anchors at the first place: for each ratio one of each scale."""
+
+def anchor_boxes(scales: Sequence[float], ratios: Sequence[float], base: int = 16) -> list[Box]:
+    """The anchors of the first place: for each ratio, one of each scale."""
     centre = (base - 1) / 2
     boxes = []
     for ratio in ratios:

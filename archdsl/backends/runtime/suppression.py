@@ -24,17 +24,17 @@ def suppress(boxes: Tensor, candidates: Tensor, threshold: float, count: int) ->
     -------
     ``(batch, count)`` numbers of boxes. Where no candidate is left, the first box is chosen again.
     """
-    # Of two such corners, the element by element maximum is the corner of the overlap.
-    corners = torch.cat((boxes[..., :2], -boxes[..., 2:]), dim=-1)
-    areas = (1 - corners[..., :2] - corners[..., 2:]).prod(dim=-1)
+    # Left and top in the first row, right and bottom negated in the second: of two boxes, the element by element maximum
+    # is their overlap. The half pixels make it reach from edge to edge, so that columns sum up to minus the sides.
+    corners = torch.stack((boxes[..., :2] - 0.5, -boxes[..., 2:] - 0.5), dim=-2)
+    areas = corners.sum(dim=-2).prod(dim=-1)
     # overlap / (area + area' - overlap) > t is overlap > t / (1 + t) * (area + area'), without a division by 0.
     shares = areas * (threshold / (1 + threshold))
-    chosen = []
+    images = torch.arange(boxes.shape[0], device=boxes.device).unsqueeze(1)
+    left, chosen = candidates.byte(), []
     for _ in range(count):
-        best = candidates.byte().argmax(dim=1, keepdim=True)
+        best = left.argmax(dim=1, keepdim=True)
         chosen.append(best)
-        overlap = torch.maximum(corners, corners.gather(1, best.unsqueeze(-1).expand(-1, -1, 4)))
-        overlap = (1 - overlap[..., :2] - overlap[..., 2:]).clamp(min=0).prod(dim=-1)
-        candidates = candidates & (overlap <= shares + shares.gather(1, best))
-        candidates = candidates.scatter(1, best, False)
+        overlaps = torch.maximum(corners, corners[images, best]).sum(dim=-2).clamp(max=0).prod(dim=-1)
+        left = (left * (overlaps <= shares + shares[images, best])).scatter(1, best, 0)
     return torch.cat(chosen, dim=1)

@@ -67,7 +67,11 @@ head = bn -> relu -> gap -> fc 10
 INCEPTION = """
 net inception
 input 3x64x64
-unit(a, b): (1x1 conv a -> relu | 1x1 conv a -> relu -> 3x3 conv b -> relu | 3x3 maxpool /1 -> 1x1 conv b -> relu) -> concat
+unit(a, b): (
+    1x1 conv a -> relu
+  | 1x1 conv a -> relu -> 3x3 conv b -> relu
+  | 3x3 maxpool /1 -> 1x1 conv b -> relu
+) -> concat
 stem = 3x3 conv 16 /2 -> relu
 i1 = unit(8, 16)
 exit aux weight=0.3 only=train { 5x5 avgpool /3 -> fc 64 -> relu -> fc 10 }
@@ -298,7 +302,7 @@ def test_full_detail_draws_every_operator() -> None:
 @pytest.mark.parametrize("option", ["style", "format", "theme", "detail", "direction", "shapes"])
 def test_wrong_option_is_named(option: str) -> None:
     with pytest.raises(DrawingError, match=f"no {option}"):
-        draw(graph_of(PLAIN), **{option: "nonsense"})
+        draw(graph_of(PLAIN), **{option: "nonsense"})  # type: ignore[arg-type]
 
 
 def test_wrong_resolution_is_refused() -> None:
@@ -458,9 +462,8 @@ def overlap(one: Area, other: Area) -> bool:
 
 
 def within(inner: Area, outer: Area) -> bool:
-    return all(a >= b - 0.05 for a, b in zip(inner[:2], outer[:2])) and all(
-        a <= b + 0.05 for a, b in zip(inner[2:], outer[2:])
-    )
+    left, top, right, bottom = (a - b for a, b in zip(inner, outer, strict=True))
+    return min(left, top) >= -0.05 and max(right, bottom) <= 0.05
 
 
 @samples
@@ -523,15 +526,15 @@ def test_a_long_network_stands_in_columns() -> None:
 def test_a_valley_rises_beside_its_fall() -> None:
     figure, layout = figure_of(UNET), layout_of(UNET)
     rising = rising_side(figure)
-    boxes = {box.key: box for box in figure.boxes()}
-    flows = [link for link in figure.links if link.kind == "flow" and {link.tail, link.head} <= set(boxes)]
+    keys = {box.key for box in figure.boxes()}
+    flows = [link for link in figure.links if link.kind == "flow" and {link.tail, link.head} <= keys]
+    assert rising < keys
     for link in flows:
         down = layout.centres[link.head][1] - layout.centres[link.tail][1]
         if link.tail in rising:
             assert down <= 0.5
         elif link.head not in rising:
             assert down > 0
-    assert boxes[next(iter(rising))]
     assert not rising_side(figure_of(RESNET))
 
 
@@ -696,7 +699,7 @@ def test_a_file_that_is_no_program_is_a_clear_error(tmp_path: Path) -> None:
 
 
 def test_a_hanging_engine_is_stopped(tmp_path: Path) -> None:
-    with pytest.raises(EngineTimeout, match="longer than 0.3 seconds"):
+    with pytest.raises(EngineTimeout, match=r"longer than 0\.3 seconds"):
         run_engine("digraph {}", engine=fake(tmp_path, "import time; time.sleep(60)"), time_limit=0.3)
 
 

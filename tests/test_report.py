@@ -43,7 +43,7 @@ input                   Input                          3x16x16
 stem.conv1              Conv 3x3                       8x16x16         224   55,296
 body                                                   8x16x16       3,552  884,736
   unit1..unit3 x3       unit(width=8)                  8x16x16       3,552  884,736
-    residual1           residual(shortcut=projection)  8x16x16       1,184  294,912
+    residual1           residual  8x16x16       1,184  294,912
       conv1             Conv 3x3                       8x16x16         576  147,456
       bn1               BN                             8x16x16          16
       relu1             ReLU                           8x16x16

@@ -20,7 +20,7 @@ LAYER_FAMILIES = frozenset({Family.CONV, Family.LINEAR, Family.POOL, Family.RESA
 
 @dataclass(frozen=True, slots=True)
 class NodeCost:
-    """Cost of one node, for one element of the batch.
+    """Cost of one node, for one element of its batch: one image, or one region where its output is a stream of regions.
 
     Parameters
     ----------
@@ -79,6 +79,9 @@ class NodeCost:
 @dataclass(frozen=True)
 class CostTable:
     """Costs by number of node, and what they sum up to.
+
+    Sums are for one image with one region: with ``n`` regions, the multiply-accumulates of inference are
+    ``macs + (n - 1) * region_macs``.
 
     ``macs`` and all that is derived from it belong to inference: outputs of training alone, and what only they need,
     are left out. ``train_macs`` is the forward pass with them. Parameters are those of the whole network, idle nodes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from archdsl import codes
@@ -62,14 +63,15 @@ class Definitions:
             trunk=streams,
             taps=context.taps,
         )
-        self._bind(closure, step, context, inner)
+        given = self._bind(closure, step, context, inner)
         self._check_contract(closure, step, inner)
-        inner.frame = self._open(closure, step, context.frame, inner, name)
+        inner.frame = self._open(closure, step, context.frame, inner, name, given)
         return self._run(closure.tree.body, inner, streams)
 
     # Arguments ---------------------------------------------------------------------------------------------------
 
-    def _bind(self, closure: Closure, step: tree.Step, context: Context, inner: Context) -> None:
+    def _bind(self, closure: Closure, step: tree.Step, context: Context, inner: Context) -> AbstractSet[str]:
+        """Bind the parameters; returns the names of those that were given."""
         given = self._given(closure, step, context)
         for parameter in closure.tree.parameters:
             if parameter.name in given:
@@ -77,6 +79,7 @@ class Definitions:
             else:
                 value, span = self._default(closure, parameter, step, context, inner), parameter.span
             inner.environment.bind(parameter.name, value, span)
+        return given.keys()
 
     def _given(self, closure: Closure, step: tree.Step, context: Context) -> dict[str, tuple[Value, Span]]:
         definition = closure.tree
@@ -172,10 +175,16 @@ class Definitions:
 
     # Scopes ------------------------------------------------------------------------------------------------------
 
-    def _open(self, closure: Closure, step: tree.Step, frame: Frame, inner: Context, name: str | None) -> Frame:
+    def _open(
+        self, closure: Closure, step: tree.Step, frame: Frame, inner: Context, name: str | None, given: AbstractSet[str]
+    ) -> Frame:
         definition = closure.tree
         values = {parameter.name: _value(inner, parameter.name) for parameter in definition.parameters}
-        shown = [f"{key}={show(value)}" for key, value in values.items() if not isinstance(value, Body | Closure)]
+        shown = [
+            f"{key}={show(value)}"
+            for key, value in values.items()
+            if key in given and not isinstance(value, Body | Closure)
+        ]
         caption = f"{definition.name}({', '.join(shown)})" if shown else definition.name
         key = self._key(closure, inner, values)
         self._check_recursion(closure, step, frame, key)

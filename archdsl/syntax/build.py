@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from math import isinf
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-from archdsl.codes import SYNTAX, TOO_DEEP, TOO_LARGE, Code
+from archdsl.codes import TOO_DEEP
 from archdsl.diagnostic import Diagnostic
 from archdsl.source import Source, Span
 from archdsl.syntax import tree
+from archdsl.syntax.parts import (
+    Call,
+    Condition,
+    Named,
+    Stride,
+    Subscript,
+    Unfit,
+    arguments_of,
+    integer,
+    of,
+    parameters_of,
+    real,
+    unquoted,
+)
 
 if TYPE_CHECKING:
     from lark import Token
@@ -22,9 +33,6 @@ MAX_OPERATORS = 100
 
 MAX_ELEMENTS = 128
 """How deep blocks, groups, repeats and ``if`` may nest; an ``else if`` nests in the ``if`` before it."""
-
-MAX_DIGITS = 18
-"""Length of the longest integer; beyond it no size, count or index makes sense."""
 
 _ELEMENTS = frozenset({"block", "group", "group_for", "repeat", "if"})
 _OPERATORS = frozenset(
@@ -39,44 +47,6 @@ _WORDS = frozenset(
     }
 )
 """The tokens that a node is made of; the others only hold the text together."""
-
-_Kind = TypeVar("_Kind")
-
-
-@dataclass(frozen=True, slots=True)
-class _Named:
-    """A name and where it stands."""
-
-    text: str
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    arguments: tuple[tree.Argument, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Condition:
-    value: tree.Expression
-
-
-@dataclass(frozen=True, slots=True)
-class _Subscript:
-    value: tree.Expression
-
-
-@dataclass(frozen=True, slots=True)
-class _Stride:
-    value: tree.Expression
-
-
-class _Unfit(Exception):
-    """A statement that fits the grammar but not the language."""
-
-    def __init__(self, message: str, span: Span, hint: str, code: Code = SYNTAX) -> None:
-        super().__init__(message)
-        self.diagnostic = Diagnostic(code, message, span, hint=hint)
 
 
 def build(source: Source, root: Parsed[Token]) -> tuple[tuple[tree.Statement, ...], list[Diagnostic]]:
@@ -132,7 +102,7 @@ class _Builder:
         method: Callable[[list[Any], Span], object] = getattr(self, f"_{node.data}")
         try:
             self.built[id(node)] = method(children, span)
-        except _Unfit as unfit:
+        except Unfit as unfit:
             self.diagnostics.append(unfit.diagnostic)
             self.built[id(node)] = tree.Broken(span)
 
@@ -159,24 +129,24 @@ class _Builder:
         assert token.end_pos is not None
         return Span(self.source, token.start_pos, token.end_pos)
 
-    def _named(self, token: Token) -> _Named:
+    def _named(self, token: Token) -> Named:
         """The name of a NAME, or of a BINDING such as ``stride=``."""
         text = token.rstrip("= \t")
         start = self._span(token).start
-        return _Named(text, Span(self.source, start, start + len(text)))
+        return Named(text, Span(self.source, start, start + len(text)))
 
     # Statements ------------------------------------------------------------------------------------------------------
 
     def _net(self, children: list[Any], span: Span) -> tree.Net:
         name = self._named(children[0])
-        return tree.Net(name.text, _parameters(_arguments(children[1:])), name.span, span)
+        return tree.Net(name.text, parameters_of(arguments_of(children[1:])), name.span, span)
 
     def _documentation(self, children: list[Any], span: Span) -> tree.Documentation:
-        return tree.Documentation(children[0].value, _unquoted(children[1]), span)
+        return tree.Documentation(children[0].value, unquoted(children[1]), span)
 
     def _variant(self, children: list[Any], span: Span) -> tree.Variant:
         name = self._named(children[0])
-        return tree.Variant(name.text, _arguments(children[1:]), name.span, span)
+        return tree.Variant(name.text, arguments_of(children[1:]), name.span, span)
 
     def _input(self, children: list[Any], span: Span) -> tree.Input:
         *names, shape = children
@@ -184,7 +154,7 @@ class _Builder:
 
     def _use(self, children: list[Any], span: Span) -> tree.Use:
         path, *alias = children
-        return tree.Use(_unquoted(path), alias[0].value if alias else None, self._span(path), span)
+        return tree.Use(unquoted(path), alias[0].value if alias else None, self._span(path), span)
 
     def _let(self, children: list[Any], span: Span) -> tree.Let:
         name = self._named(children[0])
@@ -197,13 +167,11 @@ class _Builder:
     def _definition(self, children: list[Any], span: Span) -> tree.Definition:
         name, body = children[0], children[-1]
         if not name.text.isidentifier() or name.text == "in":
-            raise _Unfit(
-                f"`{name.text}` cannot be the name of a definition", name.span, "a definition has a plain name"
-            )
-        condition = _of(children, _Condition)
+            raise Unfit(f"`{name.text}` cannot be the name of a definition", name.span, "a definition has a plain name")
+        condition = of(children, Condition)
         return tree.Definition(
             name.text,
-            _parameters(_arguments(children[1:-1])),
+            parameters_of(arguments_of(children[1:-1])),
             condition.value if condition else None,
             body,
             False,
@@ -222,7 +190,7 @@ class _Builder:
             return tree.Assign(name.text, None, pipeline, name.span, span)
         name_span = Span(self.source, target.span.start, target.span.start + len(target.name))
         if not target.name.isidentifier() or target.name == "in":
-            raise _Unfit(
+            raise Unfit(
                 f"`{target.name}` cannot be bound here", name_span, "only a plain name can be bound: `x[i] = …`"
             )
         return tree.Assign(target.name, target.index, pipeline, name_span, span)
@@ -232,7 +200,7 @@ class _Builder:
 
     def _branch(self, children: list[Any], span: Span) -> tree.Branch:
         kind, name_token, *_, body = children
-        name, index = self._named(name_token), _of(children, _Subscript)
+        name, index = self._named(name_token), of(children, Subscript)
         arguments = tuple(child for child in children if isinstance(child, tree.Argument))
         return tree.Branch(kind.value, name.text, index.value if index else None, arguments, body, name.span, span)
 
@@ -245,7 +213,7 @@ class _Builder:
 
     def _require(self, children: list[Any], span: Span) -> tree.Require:
         condition, *message = children
-        return tree.Require(condition, _unquoted(message[0]) if message else None, span)
+        return tree.Require(condition, unquoted(message[0]) if message else None, span)
 
     def _links(self, children: list[Any], span: Span) -> tree.Links:
         name = self._named(children[0])
@@ -254,17 +222,17 @@ class _Builder:
         for token, row in zip(tokens, rows, strict=True):
             if len(row) != len(rows[0]):
                 message = f"the first row has {len(rows[0])} marks, this one {len(row)}"
-                raise _Unfit(message, self._span(token), "every row of a table has one mark for each column")
+                raise Unfit(message, self._span(token), "every row of a table has one mark for each column")
         return tree.Links(name.text, rows, name.span, span)
 
     def _broken(self, children: list[Any], span: Span) -> tree.Broken:
         return tree.Broken(span)
 
-    def _condition(self, children: list[Any], span: Span) -> _Condition:
-        return _Condition(children[0])
+    def _condition(self, children: list[Any], span: Span) -> Condition:
+        return Condition(children[0])
 
-    def _subscript(self, children: list[Any], span: Span) -> _Subscript:
-        return _Subscript(children[0])
+    def _subscript(self, children: list[Any], span: Span) -> Subscript:
+        return Subscript(children[0])
 
     # Pipelines -------------------------------------------------------------------------------------------------------
 
@@ -278,24 +246,24 @@ class _Builder:
     def _step(self, children: list[Any], span: Span) -> tree.Step:
         kernel = children.pop(0) if isinstance(children[0], str) else None
         name, *rest = children
-        stride = [child for child in rest if isinstance(child, _Stride)]
+        stride = [child for child in rest if isinstance(child, Stride)]
         if len(stride) > 1:
-            raise _Unfit("a step has one stride", stride[1].value.span, "remove one of the two")
+            raise Unfit("a step has one stride", stride[1].value.span, "remove one of the two")
         return tree.Step(
             self._dims([kernel], self._span(kernel)) if kernel is not None else None,
             name.text,
-            _arguments(rest),
+            arguments_of(rest),
             stride[0].value if stride else None,
-            _of(rest, tree.Block),
+            of(rest, tree.Block),
             name.span,
             span,
         )
 
-    def _name(self, children: list[Any], span: Span) -> _Named:
-        return _Named(".".join(children), span)
+    def _name(self, children: list[Any], span: Span) -> Named:
+        return Named(".".join(children), span)
 
-    def _call(self, children: list[Any], span: Span) -> _Call:
-        return _Call(tuple(children))
+    def _call(self, children: list[Any], span: Span) -> Call:
+        return Call(tuple(children))
 
     def _argument(self, children: list[Any], span: Span) -> tree.Argument:
         return tree.Argument(None, children[0], None, span)
@@ -304,8 +272,8 @@ class _Builder:
         name = self._named(children[0])
         return tree.Argument(name.text, children[1], name.span, span)
 
-    def _stride(self, children: list[Any], span: Span) -> _Stride:
-        return _Stride(children[-1])
+    def _stride(self, children: list[Any], span: Span) -> Stride:
+        return Stride(children[-1])
 
     def _select(self, children: list[Any], span: Span) -> tree.Select:
         return tree.Select(children[0].text, children[1], span)
@@ -343,17 +311,17 @@ class _Builder:
 
     def _number(self, children: list[Any], span: Span) -> tree.Number:
         token = children[0]
-        return tree.Number(_integer(token, span) if token.type == "INT" else _real(token, span), span)
+        return tree.Number(integer(token, span) if token.type == "INT" else real(token, span), span)
 
     def _atom(self, children: list[Any], span: Span) -> tree.Expression:
         inner: tree.Expression = children[0]
         return inner
 
     def _dims(self, children: list[Any], span: Span) -> tree.Dims:
-        return tree.Dims(tuple(_integer(part, span) for part in children[0].split("x")), span)
+        return tree.Dims(tuple(integer(part, span) for part in children[0].split("x")), span)
 
     def _string(self, children: list[Any], span: Span) -> tree.String:
-        return tree.String(_unquoted(children[0]), span)
+        return tree.String(unquoted(children[0]), span)
 
     def _boolean(self, children: list[Any], span: Span) -> tree.Boolean:
         return tree.Boolean(children[0] == "true", span)
@@ -397,51 +365,3 @@ class _Builder:
 
     def _range(self, children: list[Any], span: Span) -> tree.Range:
         return tree.Range(children[0], children[1], span)
-
-
-def _of(children: Iterable[object], kind: type[_Kind]) -> _Kind | None:
-    """The first child of a kind, if there is one."""
-    return next((child for child in children if isinstance(child, kind)), None)
-
-
-def _arguments(children: Iterable[Any]) -> tuple[tree.Argument, ...]:
-    """What follows the name of a step or a definition, without its stride, condition and body."""
-    arguments: list[tree.Argument] = []
-    for child in children:
-        if isinstance(child, _Call):
-            arguments.extend(child.arguments)
-        elif isinstance(child, tree.Argument):
-            arguments.append(child)
-        elif not isinstance(child, _Stride | _Condition | tree.Block):
-            arguments.append(tree.Argument(None, child, None, child.span))
-    return tuple(arguments)
-
-
-def _parameters(arguments: Iterable[tree.Argument]) -> tuple[tree.Parameter, ...]:
-    """Read the head of a definition, which the grammar takes for a call."""
-    parameters = []
-    for argument in arguments:
-        if argument.name is not None:
-            parameters.append(tree.Parameter(argument.name, argument.value, argument.span))
-        elif isinstance(argument.value, tree.Name) and argument.value.name != "in":
-            parameters.append(tree.Parameter(argument.value.name, None, argument.span))
-        else:
-            hint = "here stand the names of the parameters, each with a default if you like: `width, stride=1`"
-            raise _Unfit(f"`{argument.span.text}` cannot be the name of a parameter", argument.span, hint)
-    return tuple(parameters)
-
-
-def _integer(digits: str, span: Span) -> int:
-    if len(digits) > MAX_DIGITS:
-        raise _Unfit("this number is too large", span, f"integers have at most {MAX_DIGITS} digits", TOO_LARGE)
-    return int(digits)
-
-
-def _real(text: str, span: Span) -> float:
-    if isinf(value := float(text)):
-        raise _Unfit("this number is too large", span, "the largest is about 1e308", TOO_LARGE)
-    return value
-
-
-def _unquoted(token: str) -> str:
-    return re.sub(r'\\(["\\])', r"\1", token[1:-1])

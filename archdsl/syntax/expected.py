@@ -39,12 +39,11 @@ _PHRASES: tuple[tuple[str, str, str], ...] = (
 
 def unexpected(failure: Failure) -> Diagnostic:
     """Say what could have stood where no particular mistake is known."""
-    text = failure.found.text
+    text, end = failure.found.text, failure.back(1).end
+    hint = f"expected {_listed(_expectations(failure.expected))}"
     if not text:
-        message = f"the {'file' if failure.is_at_end else 'line'} ends too early"
-    else:
-        message = f"unexpected `{text if len(text) < 30 else text[:29] + '…'}`"
-    return failure.report(message, f"expected {_listed(_expectations(failure.expected))}")
+        return failure.report("this statement ends too early", hint, at=(end, end))
+    return failure.report(f"unexpected `{text if len(text) < 30 else text[:29] + '…'}`", hint)
 
 
 def _expectations(expected: frozenset[str]) -> list[str]:

@@ -93,12 +93,11 @@ def _left_open(failure: Failure) -> Diagnostic | None:
 
 def _repeat_count(failure: Failure) -> Diagnostic | None:
     found, last = failure.found, failure.back(1)
-    if failure.expected == {"INT", "LPAR"} or (
-        found.text == "." and last.is_number and failure.back(2).text in {"x", "×"}
-    ):
-        return failure.report(
-            "a repeat count is a whole number", "`element x 3` or `element x (n - 1)`", code=REPEAT_COUNT
-        )
+    is_fraction = found.text == "." and last.is_number and failure.back(2).text in {"x", "×"}
+    if is_fraction or failure.expected == {"INT", "LPAR"}:
+        at = (last.start if is_fraction else found.start, found.end)
+        hint = "`element x 3` or `element x (n - 1)`"
+        return failure.report("a repeat count is a whole number", hint, at=at, code=REPEAT_COUNT)
     start = found.start
     if found.text in {"x", "×"} and len(failure.step) > 0:
         start = blank_end(failure.source.text, found.end)
@@ -183,9 +182,10 @@ def _missing_equals(failure: Failure) -> Diagnostic | None:
         return None
     if not in_set and (name in failure.step[:1] or failure.back(1).text in {")", "}"}):
         return None
-    joined = f"{match.group(1)}={match.group(2)}"
+    is_stride = match.group(1) == "stride" and not in_set
+    joined = f"/{match.group(2)}" if is_stride else f"{match.group(1)}={match.group(2)}"
+    fix = failure.replace(f"write `{joined}`", *match.span(), joined, safe=in_set)
     hint = f"an argument is written `{joined}`" + ("" if in_set else "; the next step follows after `->`")
-    fix = failure.replace("add `=`", match.end(1), match.start(2), "=", safe=in_set)
     return failure.report(f"`{match.group()}` does not belong here", hint, fix, at=match.span())
 
 

@@ -24,10 +24,11 @@ def suppress(boxes: Tensor, candidates: Tensor, threshold: float, count: int) ->
     -------
     ``(batch, count)`` numbers of boxes. Where no candidate is left, the first box is chosen again.
     """
-    # Left and top in the first row, right and bottom negated in the second: of two boxes, the element by element maximum
-    # is their overlap. The half pixels make it reach from edge to edge, so that columns sum up to minus the sides.
-    corners = torch.stack((boxes[..., :2] - 0.5, -boxes[..., 2:] - 0.5), dim=-2)
-    areas = corners.sum(dim=-2).prod(dim=-1)
+    near, far = boxes.permute(2, 0, 1).unflatten(0, (2, 2))
+    # Ends, axes, batch, boxes. The larger of two ends is that of the overlap, since the far ones are negated; with half
+    # a pixel more on either side, ends sum up to minus the length.
+    ends = torch.stack((near, -far)) - 0.5
+    areas = ends.sum(dim=0).prod(dim=0)
     # overlap / (area + area' - overlap) > t is overlap > t / (1 + t) * (area + area'), without a division by 0.
     shares = areas * (threshold / (1 + threshold))
     images = torch.arange(boxes.shape[0], device=boxes.device).unsqueeze(1)
@@ -35,6 +36,6 @@ def suppress(boxes: Tensor, candidates: Tensor, threshold: float, count: int) ->
     for _ in range(count):
         best = left.argmax(dim=1, keepdim=True)
         chosen.append(best)
-        overlaps = torch.maximum(corners, corners[images, best]).sum(dim=-2).clamp(max=0).prod(dim=-1)
+        overlaps = torch.maximum(ends, ends[:, :, images, best]).sum(dim=0).clamp(max=0).prod(dim=0)
         left = (left * (overlaps <= shares + shares[images, best])).scatter(1, best, 0)
     return torch.cat(chosen, dim=1)

@@ -714,3 +714,11 @@ def test_a_layout_that_takes_too_long_is_made_plain() -> None:
 
     assert lay_out(figure_of(PLAIN), "TB", slow).centres
     assert len(sources) == 2
+
+
+def test_a_huge_network_is_drawn_and_a_huge_bitmap_refused() -> None:
+    graph = graph_of("input 8x8x8\n" + "3x3 conv 8 -> relu\n" * 700)
+    assert len(list(sketch(graph, analyse_cost(graph), View()).boxes())) == 3
+    assert len(ElementTree.fromstring(draw(graph, detail="full")).findall(f"{SVG}g")) > 1400
+    with pytest.raises(DrawingError, match="too large"):
+        draw(graph, format="png", detail="full", dpi=600)

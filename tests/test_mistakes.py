@@ -16,7 +16,7 @@ from archdsl.syntax import tree
 from archdsl.syntax.parse import MAX_DIAGNOSTICS, Parsed, parse
 
 DATA = Path(__file__).parent / "data"
-EXAMPLES = {path.stem: path.read_text("utf-8") for path in sorted((DATA / "language").glob("*.arch"))}
+EXAMPLES = {path.stem: path.read_text("utf-8") for path in sorted((DATA / "language").rglob("*.arch"))}
 MISTAKES = DATA / "syntax" / "mistakes.txt"
 
 

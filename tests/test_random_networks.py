@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import torch.nn.functional as F  # noqa: N812
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import archdsl
 from archdsl.backends.runtime.drop_path import drop_path
@@ -123,26 +126,34 @@ def graphs(draw: st.DrawFn) -> Graph:
 
 
 def interpret(graph: Graph, module: nn.Module, *inputs: Tensor) -> list[Tensor]:
-    """The outputs, every operator by its plain expression and nothing ever overwritten."""
+    """The outputs, every operator by its plain expression, nothing overwritten, and nothing kept that is dead."""
     values: dict[Port, Tensor] = {}
     wanted = [output for output in graph.outputs if module.training or output.only != "train"]
+    targets = {output.port.node for output in wanted}
+    running = [node for node in graph.nodes if _leads_to(graph, node.id, targets)]
+    last = {port: node.id for node in running for port in node.inputs}
+    last |= {output.port: len(graph.nodes) for output in wanted}
     given = iter(inputs)
     for node in graph.nodes:
         if node.op.keyword == "input":
             values[Port(node.id)] = next(given)
-            continue
-        if not _leads_to(graph, node.id, {output.port.node for output in wanted}):
-            continue
-        code = node.op.torch(graph.input_types(node), node.outputs)
-        names = [f"v[{index}]" for index in range(len(node.inputs))]
-        text = code.call.format(*names, inputs=", ".join(names), module="module", training=str(module.training))
-        space = {"torch": torch, "F": F, "nn": nn, "join": join, "drop_path": drop_path}
-        space |= {"v": [values[port] for port in node.inputs]}
-        space["module"] = module.get_submodule(node.path) if code.module else None
-        result = eval(text, space)
-        results = result if len(node.outputs) > 1 else (result,)
-        values |= {Port(node.id, index): value for index, value in enumerate(results)}
+        elif node in running:
+            results = _run(graph, module, node, [values[port] for port in node.inputs])
+            values |= {Port(node.id, index): value for index, value in enumerate(results)}
+            del results
+            for port in [port for port in values if last.get(port, -1) <= node.id]:
+                del values[port]
     return [values[output.port] for output in wanted]
+
+
+def _run(graph: Graph, module: nn.Module, node: Node, values: list[Tensor]) -> Sequence[Tensor]:
+    code = node.op.torch(graph.input_types(node), node.outputs)
+    names = [f"v[{index}]" for index in range(len(values))]
+    text = code.call.format(*names, inputs=", ".join(names), module="module", training=str(module.training))
+    space = {"torch": torch, "F": F, "nn": nn, "join": join, "drop_path": drop_path, "v": values}
+    space["module"] = module.get_submodule(node.path) if code.module else None
+    result = eval(text, space)
+    return result if len(node.outputs) > 1 else (result,)
 
 
 def _leads_to(graph: Graph, node: int, targets: set[int]) -> bool:
@@ -202,3 +213,48 @@ def test_written_networks_compute_the_graph(path: Path, training: bool) -> None:
     expected = interpret(graph, copy.deepcopy(module), *inputs)
     torch.manual_seed(1)
     torch.testing.assert_close(listed(module(*inputs)), expected)
+
+
+# Memory ----------------------------------------------------------------------------------------------------------
+
+
+class Peak(TorchDispatchMode):
+    """The most bytes that were alive at once, and not before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = self.most = 0
+        self._known: set[int] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for tensor in result if isinstance(result, tuple | list) else (result,):
+            storage = tensor.untyped_storage()
+            if storage._cdata not in self._known:
+                self._known.add(storage._cdata)
+                self.now += storage.nbytes()
+                weakref.finalize(storage, self._forget, storage._cdata, storage.nbytes())
+        self.most = max(self.most, self.now)
+        return result
+
+    def _forget(self, key: int, size: int) -> None:
+        self._known.discard(key)
+        self.now -= size
+
+
+def most_bytes(run: Callable[[], object]) -> int:
+    with torch.no_grad(), Peak() as peak:
+        run()
+    return peak.most
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(graphs())
+def test_nothing_lives_longer_than_it_is_needed(graph: Graph) -> None:
+    """In one unit, since a module's caller holds its arguments."""
+    root = graph.scopes[0]
+    flat = graph.replace(nodes=tuple(replace(node, scope=0) for node in graph.nodes), scopes=(root,))
+    module = build(flat, device="meta").eval()
+    x = torch.empty(2, *SHAPE, device="meta")
+    plain, kept = most_bytes(lambda: interpret(flat, module, x)), most_bytes(lambda: module(x))
+    assert kept <= plain

@@ -14,7 +14,7 @@ from archdsl.syntax import tree
 from archdsl.syntax.parse import Parsed, build_parser, load_grammar, parse
 
 DATA = Path(__file__).parent / "data"
-EXAMPLES = {path.stem: path.read_text("utf-8") for path in sorted((DATA / "language").glob("*.arch"))}
+EXAMPLES = {path.stem: path.read_text("utf-8") for path in sorted((DATA / "language").rglob("*.arch"))}
 
 
 def read(text: str) -> Parsed:

@@ -182,6 +182,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of weights, batches and dropout")
     parser.add_argument("--epochs", type=positive, help="times that every digit is seen")
     given = parser.parse_args()
+    torch.set_num_threads(1)  # the batches are too small to share: threads would wait for each other
     console = Console()
     missed = False
     for course in COURSES:

@@ -12,6 +12,7 @@ from archdsl.graph.values import UNKNOWN, Body, Closure, Namespace, Problem, Str
 from archdsl.ops import catalogue, lookup
 from archdsl.source import Span
 from archdsl.syntax import tree
+from archdsl.syntax.words import STATEMENTS
 
 
 class Names:
@@ -131,7 +132,7 @@ class Names:
             codes.UNKNOWN_OP,
             f"no operator, definition or stream is called `{name}`",
             span,
-            hint=f"did you mean `{close}`?" if close else "`archdsl ops` lists the operators",
+            hint=f"did you mean `{close}`?" if close else _other_hint(name),
             fixes=(Fix(f"use `{close}`", (Edit(span, close),)),) if close else (),
         )
         if close is None:
@@ -148,3 +149,8 @@ def _made_later(name: str, environment: Environment, span: Span) -> Span | None:
         if isinstance(statement, tree.Assign) and statement.name == name and statement.span.start > span.start:
             return statement.name_span
     return None
+
+
+def _other_hint(name: str) -> str:
+    statement = near(name, STATEMENTS)
+    return f"did you mean the statement `{statement} …`?" if statement else "`archdsl ops` lists the operators"

@@ -16,13 +16,10 @@ from archdsl.syntax import foreign
 from archdsl.syntax.expected import unexpected
 from archdsl.syntax.failure import CLOSERS, OPERAND, Failure
 from archdsl.syntax.scan import blank_end, stands_further_in
+from archdsl.syntax.words import STATEMENTS
 
 Mistake = Callable[[Failure], Diagnostic | None]
 
-STATEMENTS = (
-    *("net", "title", "paper", "note", "variant", "input", "use", "let"),
-    *("set", "tied", "exit", "tap", "output", "expect", "require", "table"),
-)
 RESERVED = frozenset({"if", "else", "for", "where", "in", "and", "or", "not", "true", "false"})
 
 _COUNT = re.compile(rf"{OPERAND}(?:[ \t]*(?:\+|-(?!>)|\*|//|%)[ \t]*{OPERAND})*")

@@ -17,8 +17,6 @@ from archdsl.diagnostic import Diagnostic
 from archdsl.source import Source, Span
 from archdsl.syntax import tree
 from archdsl.syntax.build import build
-from archdsl.syntax.failure import Failure, Word
-from archdsl.syntax.mistakes import explain
 from archdsl.syntax.scan import MAX_BRACKETS, blank_end, statement_end, too_deep, trivia
 
 if TYPE_CHECKING:
@@ -129,6 +127,10 @@ class _Run:
         return self.end if token.type == "$END" else token.start_pos  # type: ignore[return-value]
 
     def _explain(self, parser: InteractiveParser, place: int) -> Diagnostic:
+        # Most files have no mistakes, and those that explain them take a while to load.
+        from archdsl.syntax.failure import Failure, Word
+        from archdsl.syntax.mistakes import explain
+
         state = parser.parser_state
         brackets = _open_brackets(state)
         opener = Word(brackets[-1].value, brackets[-1].start_pos or 0) if brackets else None

@@ -23,7 +23,7 @@ class Tree:
     _compared: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls) -> None:
-        cls.fields = cls.__match_args__ = tuple(cls.__annotations__)
+        cls.fields = tuple(cls.__annotations__)
         trivia = ("span", "comments", "source")  # where something stands does not change what it means
         cls._compared = tuple(name for name in cls.fields if not name.endswith(trivia))
 

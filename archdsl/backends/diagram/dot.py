@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from archdsl.backends.diagram.boxes import badge_text, box_details, box_title, frame_label_size
-from archdsl.backends.diagram.figure import Box, Figure, Frame, Junction, Link, LinkKind, Member
+from archdsl.backends.diagram.figure import Box, Figure, Frame, Junction, Link, LinkKind, Member, keys_of
 from archdsl.backends.diagram.theme import LIGHT, Tone, tone_name
 from archdsl.backends.diagram.valley import levels, spine
 from archdsl.ops.base import Family
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 #: From top to bottom, or from left to right.
 Direction = Literal["TB", "LR"]
+
+#: With more boxes than these, straightening lines to the last takes minutes; the engine gets fewer attempts.
+LARGE = 1000
 
 #: Names of the two ends of a sheet, where the stream comes in from the sheet before and goes on to the next.
 ENTRY, EXIT = "entry", "exit"
@@ -51,6 +54,8 @@ def layout_source(sheet: Sheet, direction: Direction, *, fast: bool = False) -> 
     ``fast`` trades beauty for time.
     """
     graph = _digraph(direction)
+    if sum(1 for member in sheet.members for _ in keys_of(member)) > LARGE:
+        graph.attr("graph", nslimit="0.3")
     if fast:
         graph.attr("graph", splines="polyline", nslimit="2", nslimit1="2", mclimit="0.3")
     if sheet.rising:

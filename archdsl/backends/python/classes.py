@@ -7,7 +7,7 @@ number, those that vary alike are one parameter, and a width that is a multiple 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
@@ -133,10 +133,13 @@ class _Parametrisation:
     def _adopt(self, vectors: AbstractSet[Vector]) -> None:
         """Take over those parameters of the definition whose numbers occur as they are."""
         calls = [dict(_numbers(unit.scope.caption)) for unit in self._class.units]
-        for name in calls[0] if self._class.definition else ():
-            vector = tuple(call.get(name, "") for call in calls)
-            if len(set(vector)) > 1 and vector in vectors and is_plain(name):
-                self._class.parameters.append(Parameter(self._names.claim(name), vector))
+        names = calls[0] if self._class.definition else ()
+        found = {name: tuple(call.get(name, "") for call in calls) for name in names}
+        adopted: set[Vector] = set()
+        for name, vector in found.items():
+            if len(set(vector)) > 1 and vector in vectors - adopted and is_plain(name):
+                adopted.add(vector)
+                self._class.parameters.append(Parameter(self._names.claim(_shared_name(name, found)), vector))
 
     def _vectors(self, items: tuple[Item, ...]) -> Iterator[Vector]:
         """All numbers of an item."""
@@ -250,6 +253,13 @@ def _numbers(caption: str) -> Iterator[tuple[str, str]]:
         if number:
             yield name, number
         yield from ((f"{name}_{index}", value.strip()) for index, value in enumerate(listed.split(",")) if listed)
+
+
+def _shared_name(name: str, found: Mapping[str, Vector]) -> str:
+    """Name of a list's item, which is that of the list if all its items are alike."""
+    stem = re.sub(r"_\d+$", "", name)
+    items = [other for other in found if re.fullmatch(rf"{stem}_\d+", other)]
+    return stem if name in items and len({found[item] for item in items}) == 1 else name
 
 
 def _parameter_names(hint: str, owner: str) -> list[str]:

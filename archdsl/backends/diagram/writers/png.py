@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from archdsl.backends.diagram.engine import DrawingError
 from archdsl.backends.diagram.scene import Curve, Line, Mark, Paint, Point, Polygon, Scene, Text
 from archdsl.backends.diagram.theme import Theme
 
 #: Runs the engine on DOT text with arguments.
 Rasterise = Callable[..., bytes]
+
+#: Largest picture: longer sides are refused by most programs, more pixels take more memory than they are worth.
+MAX_SIDE, MAX_PIXELS = 30_000, 120_000_000
 
 _ANCHORS = {"start": -1, "middle": 0, "end": 1}
 #: Half the size of the smallest node that the engine draws, in points.
@@ -25,8 +29,13 @@ def write_png(scene: Scene, theme: Theme, dpi: float, run: Rasterise) -> bytes:
     Raises
     ------
     DrawingError
-        The engine fails.
+        The picture is too large, or the engine fails.
     """
+    width, height = (round(side * dpi / 72) for side in (scene.width, scene.height))
+    if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
+        raise DrawingError(
+            f"a PNG of {width} by {height} pixels is too large; draw an SVG, fewer dots per inch, or fewer blocks"
+        )
     return run(_source(scene, theme, dpi), "-Kneato", "-n2", "-Tpng")
 
 

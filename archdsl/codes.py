@@ -35,8 +35,8 @@ def _code(id: str, title: str, explanation: str, bad: str = "", good: str = "") 
 SYNTAX = _code(
     "E0101",
     "unexpected text",
-    "The text does not continue a statement here. Statements end with the line or `;`; a line goes on after `->`, `|`, a "
-    "comma or an opening bracket, and before `->`, `|` or a closing one.",
+    "The text does not continue a statement here. Statements end with the line or `;`; a line goes on after `->`, `|`, "
+    "a comma or an opening bracket, and before `->`, `|` or a closing one.",
     "input 3x32x32\n3x3 conv 16, stride=2",
     "input 3x32x32\n3x3 conv 16 stride=2",
 )
@@ -101,7 +101,8 @@ UNKNOWN_PARAMETER = _code(
 REBOUND = _code(
     "E0206",
     "name bound twice",
-    "A name is bound once in its block, so that it means one stream. Only indexed names (`x[i] = …`) may be bound again.",
+    "A name is bound once in its block, so that it means one stream. Only indexed names (`x[i] = …`) may be bound "
+    "again.",
     "input 3x32x32\nstem = 3x3 conv 16\nstem = relu",
     "input 3x32x32\nstem = 3x3 conv 16\nact = relu",
 )
@@ -273,7 +274,8 @@ NO_INPUT = _code(
 ENDLESS_RECURSION = _code(
     "E0501",
     "recursion does not end",
-    "A definition calls itself and no argument decreases. Recursion happens while the network is built, so it must end.",
+    "A definition calls itself and no argument decreases. Recursion happens while the network is built, so it "
+    "must end.",
     "input 3x32x32\nagain(n): relu -> again(n)\nagain(3)",
     "input 3x32x32\nagain(n): relu -> if n > 1 { again(n - 1) }\nagain(3)",
 )
@@ -297,8 +299,8 @@ USE_CYCLE = _code("E0506", "files use each other in a circle", "A file uses itse
 OUTSIDE_ROOT = _code(
     "E0507",
     "file outside the project",
-    "`use` reads files inside the project root only, so that checking a stranger's specification is safe. The root is the "
-    "nearest folder above the file that holds a pyproject.toml, a .git or a specs folder, else the file's own folder.",
+    "`use` reads files inside the project root only, so that checking a stranger's specification is safe. The root is "
+    "the nearest folder above the file that holds a pyproject.toml, a .git or a specs folder, else the file's own folder.",
 )
 UNKNOWN_NETWORK = _code(
     "E0508",

@@ -4,6 +4,8 @@ What the peers build differently from our defaults is said by the variant that i
 
 - `resnet50` has the stride where torchvision has it; `resnet50_v1`, as published, is what pytorchcv calls `resnet50`.
 - `resnet…_cifar_b`: pytorchcv projects the shortcuts (option B); the paper's option A has no peer here.
+- `alexnet_ungrouped` has no groups and weighs a mean of squares, in the norm, by the paper's weight of a sum.
+- `nin_cifar10_padded`: pytorchcv pads the pools that the authors' files round up.
 - `densenet40_k12_cifar_compressed`: pytorchcv halves the width in the transitions of nets without bottlenecks too.
 - `fractalnet20_torch`: pytorchcv has no biases, scales its norms, and joins before it pools, where the authors' files
   pool each column first. In training it also drops maps behind the activation instead of places behind the
@@ -66,6 +68,16 @@ PAIRS: list[tuple[str, str, dict[str, Any]]] = [
     ("vgg16", "torchvision:vgg16", {"init_weights": False}),
     ("vgg16_bn", "torchvision:vgg16_bn", {"init_weights": False}),
     ("googlenet_bn_trunk", "torchvision:googlenet", {"init_weights": False, "aux_logits": False}),
+    ("alexnet_ungrouped", "pytorchcv:alexnet", {}),
+    ("alexnet_one_tower", "torchvision:alexnet", {}),
+    ("nin_cifar10_padded", "pytorchcv:nin_cifar10", {}),
+    ("bn_inception", "pytorchcv:bninception", {}),
+    ("inception_v3_trunk", "torchvision:inception_v3", {"init_weights": False, "aux_logits": False}),
+    ("inception_v4", "timm:inception_v4", {}),
+    ("inception_resnet_v1", "pytorchcv:inceptionresnetv1", {}),
+    ("inception_resnet_v2", "timm:inception_resnet_v2", {}),
+    ("xception", "timm:legacy_xception", {}),
+    ("darknet19", "pytorchcv:darknet19", {}),
     ("shufflenet_g1", "pytorchcv:shufflenet_g1_w1", {}),
     ("shufflenet_g2", "pytorchcv:shufflenet_g2_w1", {}),
     ("shufflenet_g3", "pytorchcv:shufflenet_g3_w1", {}),
@@ -113,18 +125,28 @@ def test_results_equal_the_peers(name: str, other: str, arguments: dict[str, Any
     torch.testing.assert_close(result, expected, rtol=1e-9, atol=1e-5)
 
 
+#: Our variant, the peer, and what the peer calls our outputs.
+AUXILIARY = [
+    ("googlenet_bn", "torchvision:googlenet", {"out": "logits", "aux1": "aux_logits1", "aux2": "aux_logits2"}),
+    ("inception_v3", "torchvision:inception_v3", {"out": "logits", "aux": "aux_logits"}),
+]
+
+
 @needs_peers
-def test_auxiliary_classifiers_equal_the_peers(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("name", "other", "outputs"), AUXILIARY, ids=[name for name, _, _ in AUXILIARY])
+def test_auxiliary_classifiers_equal_the_peers(
+    name: str, other: str, outputs: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("torch.nn.functional.dropout", lambda x, *_, **__: x)
-    network = archdsl.load("googlenet_bn")
-    theirs = peer("torchvision:googlenet", init_weights=False, aux_logits=True).double().train()
+    network = archdsl.load(name)
+    theirs = peer(other, init_weights=False, aux_logits=True).double().train()
     ours = network.module(seed=0, dtype=torch.float64).train()
     batch = images(network, 2)
     pairs = carry(theirs, ours, batch)
-    assert pairs["aux1.classifier1.fc2"] == "aux1.fc2"
+    assert {path.split(".")[0] for path in pairs} >= outputs.keys() - {"out"}
     expected, result = theirs(batch), ours(batch)
-    for mine, other in (("out", "logits"), ("aux1", "aux_logits1"), ("aux2", "aux_logits2")):
-        torch.testing.assert_close(getattr(result, mine), getattr(expected, other), rtol=0, atol=1e-5)
+    for mine, output in outputs.items():
+        torch.testing.assert_close(getattr(result, mine), getattr(expected, output), rtol=0, atol=1e-5)
 
 
 # The rule that carries weights -------------------------------------------------------------------------------------

@@ -46,6 +46,10 @@ SUBSET = (
     "vgg11_cifar",
     "googlenet",
     "googlenet_bn",
+    "alexnet_towers",
+    "nin_cifar10",
+    "inception_resnet_v1",
+    "xception",
     "fractalnet20",
     "fractalnet20_torch",
     "unet",
@@ -84,6 +88,12 @@ SMALL: dict[str, dict[str, Any]] = {
     "densenet": {"input": "3x64x64"},
     "vgg": {"input": "3x32x32"},
     "googlenet_bn": {"input": "3x64x64"},
+    "bn_inception": {"input": "3x64x64"},
+    "inception_v4": {"input": "3x107x107"},
+    "inception_resnet_v1": {"input": "3x107x107", "counts": [1, 1, 1]},
+    "inception_resnet_v2": {"input": "3x107x107", "counts": [1, 1, 1]},
+    "xception": {"input": "3x71x71", "middle": 1},
+    "darknet19": {"size": 64},
     "fractalnet": {"widths": [4, 8, 8, 16, 16]},
     "unet": {"size": 188, "width": 8},
     "shufflenet": {"input": "3x64x64"},
@@ -189,8 +199,8 @@ def test_a_variant_is_what_the_analysis_says_and_learns(name: str) -> None:
         module(batch(network, 1, "meta"))
     assert evaluation.get_total_flops() == 2 * cost.macs
     with FlopCounterMode(display=False) as training:
-        outputs = flatten(module.train()(batch(network, 1, "meta")))
-    assert training.get_total_flops() == 2 * cost.train_macs
+        outputs = flatten(module.train()(batch(network, 2, "meta")))  # norms of one place need a batch
+    assert training.get_total_flops() == 2 * 2 * cost.train_macs
     assert [tuple(output.shape[1:]) for output in outputs] == [
         stream.shape for stream in network.graph.output_types().values()
     ]

@@ -150,12 +150,18 @@ def train_epoch(
     batches = torch.split(torch.randperm(len(training.labels)), BATCH)
     for chosen in batches:
         optimizer.zero_grad()
-        loss = course.loss(module(training.images[chosen]), training.labels[chosen])
+        loss = course.loss(module(shifted(training.images[chosen])), training.labels[chosen])
         torch.autograd.backward(loss)
         optimizer.step()
         schedule.step()
         total += loss.item()
     return total / len(batches)
+
+
+def shifted(images: Tensor) -> Tensor:
+    """The images moved by up to two pixels along each axis, all by the same; their rims are empty."""
+    down, right = torch.randint(-2, 3, (2,)).tolist()
+    return images.roll((down, right), (2, 3))
 
 
 def accuracy(course: Course, module: nn.Module, test: Digits) -> float:

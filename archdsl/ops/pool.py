@@ -292,7 +292,7 @@ class GlobalMaxPool(GlobalPool):
 class GlobalSumPool(GlobalPool):
     """Add up each channel over all places.
 
-    Behind shares of attention, ``softmax over=spatial``, and ``mul``, it gives their context. Shape: ``CxHxW -> Cx1x1``.
+    Behind ``softmax over=spatial`` and ``mul`` it gives the context of an attention. Shape: ``CxHxW -> Cx1x1``.
     Reference: Cao, Xu, Lin, Wei, Hu: GCNet, arXiv:1904.11492, equation 3.
     """
 

@@ -109,14 +109,15 @@ def _links_at(sheet: Sheet, place: int, homes: dict[str, int]) -> list[Link]:
 def _legal_cuts(sheet: Sheet) -> list[int]:
     """Places between outermost members that one stream crosses, on its way from the member before to the next one."""
     homes = {key: place for place, member in enumerate(sheet.members) for key in keys_of(member)}
-    starts: defaultdict[int, list[Link]] = defaultdict(list)
-    for place in range(1, len(sheet.members)):
-        starts[place] = _links_at(sheet, place, homes)
+    crossing: defaultdict[int, list[Link]] = defaultdict(list)
+    for link in sheet.links:
+        for place in range(homes[link.tail] + 1, homes[link.head] + 1):
+            crossing[place].append(link)
     return [
         place
-        for place, crossing in starts.items()
-        if len({link.tail for link in crossing}) == 1
-        and all(link.kind == "flow" and homes[link.head] == place for link in crossing)
+        for place, links in sorted(crossing.items())
+        if len({link.tail for link in links}) == 1
+        and all(link.kind == "flow" and homes[link.head] == place for link in links)
     ]
 
 
@@ -162,27 +163,29 @@ def _width(stretch: Sequence[Extent]) -> float:
 
 
 def _balanced(legal: Sequence[int], extents: Sequence[Extent], columns: int) -> tuple[int, ...]:
-    """Cuts into so many columns, or fewer, whose highest is as low as can be."""
-    bounds = sorted({_height(extents[a:b]) for a in (0, *legal) for b in (*legal, len(extents)) if a < b})
-    low, high = 0, len(bounds) - 1
-    while low < high:
-        middle = (low + high) // 2
-        if len(_greedy(legal, extents, bounds[middle])) < columns:
+    """Cuts into so many columns, or fewer, whose highest is as low as can be, to the point."""
+    low, high = 0.0, _height(extents)
+    while high - low > 1:
+        middle = (low + high) / 2
+        if len(_greedy(legal, extents, middle)) < columns:
             high = middle
         else:
-            low = middle + 1
-    return _greedy(legal, extents, bounds[low])
+            low = middle
+    return _greedy(legal, extents, high)
 
 
 def _greedy(legal: Sequence[int], extents: Sequence[Extent], limit: float) -> tuple[int, ...]:
-    """Cuts that fill each column up to a height; a member that is higher stands alone."""
+    """Cuts that fill each column up to a height; a stretch without cuts that is higher stands alone."""
     cuts: list[int] = []
-    start, last = 0, 0
-    for place in (*legal, len(extents)):
-        if _height(extents[start:place]) > limit and last > start:
-            cuts.append(last)
-            start = last
-        last = place
+    top = bottom = 0.0
+    for start, stop in pairwise((0, *legal, len(extents))):
+        stretch = extents[start:stop]
+        upper, lower = min(extent[1] for extent in stretch), max(extent[3] for extent in stretch)
+        if start and max(bottom, lower) - min(top, upper) > limit:
+            cuts.append(start)
+        if start in (0, *cuts[-1:]):
+            top, bottom = upper, lower
+        top, bottom = min(top, upper), max(bottom, lower)
     return tuple(cuts)
 
 

@@ -24,7 +24,7 @@ def suppress(boxes: Tensor, candidates: Tensor, threshold: float, count: int) ->
     -------
     ``(batch, count)`` numbers of boxes. Where no candidate is left, the first box is chosen again.
     """
-    near, far = boxes.permute(2, 0, 1).unflatten(0, (2, 2))
+    near, far = boxes.permute(2, 0, 1).reshape(2, 2, *boxes.shape[:2])
     # Ends, axes, batch, boxes. The larger of two ends is that of the overlap, since the far ones are negated; with half
     # a pixel more on either side, ends sum up to minus the length.
     ends = torch.stack((near, -far)) - 0.5

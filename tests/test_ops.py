@@ -32,15 +32,15 @@ BATCH = 2
 def evaluate(node: tree.Expression) -> Any:
     """The value of a literal; a bare word is itself."""
     match node:
-        case tree.Number(value) | tree.String(value) | tree.Boolean(value):
+        case tree.Number(value=value) | tree.String(value=value) | tree.Boolean(value=value):
             return value
-        case tree.Dims(values):
+        case tree.Dims(values=values):
             return values
-        case tree.Name(name):
+        case tree.Name(name=name):
             return name
-        case tree.List(items):
+        case tree.List(items=items):
             return tuple(map(evaluate, items))
-        case tree.Unary("-", operand):
+        case tree.Unary(operator="-", operand=operand):
             return -evaluate(operand)
     raise AssertionError(f"samples hold literals only, not {node}")
 

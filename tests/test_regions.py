@@ -59,17 +59,16 @@ def sampled_by_loop(
                 y = top + (row + (i + 0.5) / sampling) * high / size[0]
                 x = left + (column + (j + 0.5) / sampling) * wide / size[1]
                 if -1 <= y <= height and -1 <= x <= width:
-                    total = total + interpolated(features[int(image)], min(max(y, 0), height - 1), x)
+                    total = total + interpolated(features[int(image)], y, x)
             result.append(total / sampling**2)
     return torch.stack(result).view(len(regions), *size, channels).permute(0, 3, 1, 2)
 
 
 def interpolated(plane: Tensor, y: float, x: float) -> Tensor:
-    x = min(max(x, 0), plane.shape[2] - 1)
+    y, x = min(max(y, 0), plane.shape[1] - 1), min(max(x, 0), plane.shape[2] - 1)
     total = plane.new_zeros(len(plane))
-    for row, column in product(range(plane.shape[1]), range(plane.shape[2])):
-        share = max(1 - abs(y - row), 0) * max(1 - abs(x - column), 0)
-        total = total + share * plane[:, row, column]
+    for row, column in product({math.floor(y), math.ceil(y)}, {math.floor(x), math.ceil(x)}):
+        total = total + (1 - abs(y - row)) * (1 - abs(x - column)) * plane[:, row, column]
     return total
 
 

@@ -89,8 +89,11 @@ class Forward:
         self._counts.update(leaving)
         self._last = self._last_uses()
         self._pending: _Expression | None = None
-        self._guarded = guarded
+        #: Streams of training that have a value, None, in evaluation too.
+        self._preset = self._preset_ports(guarded)
         self._block: set[str] | None = None
+        #: Variables that only training binds.
+        self._conditional: set[str] = set()
         #: Variables from outside the block that died in it, and those of them whose tensors nobody else holds.
         self._lost: set[str] = set()
         self._doomed: list[str] = []
@@ -102,6 +105,12 @@ class Forward:
             if item.use is not Use.NEVER:
                 last.update(dict.fromkeys(item.inputs, index))
         return last | dict.fromkeys(self._leaving, len(self._unit.items))
+
+    def _preset_ports(self, guarded: bool) -> list[Port]:
+        made = [port for item in self._unit.runs() if item.use is Use.TRAINING for port in item.outputs]
+        wanted = {port for item in self._unit.runs() if item.use is Use.ALWAYS for port in item.inputs}
+        wanted.update(self._leaving if guarded else ())
+        return [port for port in made if port in wanted]
 
     # Statements --------------------------------------------------------------------------------------------------
 
@@ -136,19 +145,19 @@ class Forward:
         self._leave()
         if use is not Use.TRAINING:
             return
-        if self._guarded:
-            for name in self._later():
-                self._writer.line(f"{name} = None")
+        for name in self._later():
+            self._writer.line(f"{name} = None")
         self._writer.line("if self.training:")
         self._writer.open()
         self._block = set()
 
     def _later(self) -> list[str]:
-        """Names for the streams of training that leave the unit, taken before the first block."""
+        """Variables that must have a value behind the first block in any case."""
         wanted = []
         for item in self._unit.runs():
             for port in item.outputs:
-                if item.use is Use.TRAINING and port in self._leaving and port not in self._names:
+                if port in self._preset and port not in self._named_before:
+                    self._named_before.add(port)
                     name = self._fresh(item, port)
                     self._bind(name, port)
                     wanted.append(name)
@@ -241,13 +250,18 @@ class Forward:
             targets.append(name)
             spare = [other for other in spare if other != name]
             self._bind(name, port)
-            if self._block is not None:
-                self._block.add(name)
+            self._note(name)
         head = ", ".join(targets) + " = "
         marks = [mark.shifted(len(head)) for mark in pending.marks]
         text, comment = head + pending.text, self._comment(pending.item)
         self._writer.line(text, _span(pending.item), comment=comment, marks=marks)
         self._discard([name for name, is_held in dead.items() if name not in targets and not is_held])
+
+    def _note(self, name: str) -> None:
+        """Remember in which modes a variable is bound."""
+        if self._block is not None and self._bound[name] not in self._preset:
+            self._block.add(name)
+            self._conditional.add(name)
 
     def _release(self, killed: Iterable[str]) -> dict[str, bool]:
         """Forget dead values: their variables, and whether the caller holds their tensors anyway."""
@@ -256,8 +270,9 @@ class Forward:
             port = self._bound.pop(name)
             self._names.pop(port)
             dead[name] = name in self._arguments and port in self._unit.inputs
-            if self._block is not None and name not in self._block:
+            if self._block is not None and name not in self._block | self._conditional:
                 self._lost.add(name)
+            self._conditional.discard(name)
         return dead
 
     def _may_take(self, name: str) -> bool:

@@ -91,6 +91,8 @@ class Unit:
         Its nodes are those from ``first`` up to, not including, ``stop``.
     inputs, outputs
         Streams that come from outside, in order of their first use, and those that outside takes.
+    optional
+        Those of the inputs and outputs that are None but in training, though the unit runs in any case.
     use
         When it runs at all; its items may be needed less often.
     kind
@@ -105,6 +107,7 @@ class Unit:
     items: tuple[Item, ...]
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
+    optional: frozenset[Port]
     use: Use
     kind: int
     identity: int
@@ -194,8 +197,10 @@ class _Partition:
         inputs = self._inputs(scope, items, first)
         outputs = self._outputs(scope, items, stop)
         items = self._with_forms(items)
-        kind, identity = self._keys(scope, items, inputs, outputs)
-        return Unit(scope, first, stop, items, inputs, outputs, use, kind, identity)
+        outside = [*inputs, *outputs] if use is Use.ALWAYS else []
+        optional = frozenset(port for port in outside if self._uses[port.node] is Use.TRAINING)
+        kind, identity = self._keys(scope, items, inputs, outputs, optional)
+        return Unit(scope, first, stop, items, inputs, outputs, optional, use, kind, identity)
 
     def _items(self, scope: Scope, first: int, stop: int, use: Use) -> Iterator[Item]:
         prefix = len(scope.path) + 1 if scope.path else 0
@@ -252,7 +257,12 @@ class _Partition:
         return replace(item, form=form, call=call, called=called)
 
     def _keys(
-        self, scope: Scope, items: tuple[Item, ...], inputs: tuple[Port, ...], outputs: tuple[Port, ...]
+        self,
+        scope: Scope,
+        items: tuple[Item, ...],
+        inputs: tuple[Port, ...],
+        outputs: tuple[Port, ...],
+        optional: frozenset[Port],
     ) -> tuple[int, int]:
         """Numbers for the unit's code without numbers, and for all of it."""
         local = {port: index for index, port in enumerate(inputs)}
@@ -265,7 +275,7 @@ class _Partition:
             parts.append((_key(item), item.use, item.attribute, wiring, len(item.outputs)))
             exact.append((item.made, item.called) if isinstance(item, OpItem) else item.unit.identity)
         leaving = tuple(local[port] for port in outputs)
-        key = (scope.definition, len(inputs), tuple(parts), leaving)
+        key = (scope.definition, len(inputs), tuple(parts), leaving, frozenset(local[port] for port in optional))
         kind = self._kinds.setdefault(key, len(self._kinds))
         return kind, self._identities.setdefault((kind, tuple(exact)), len(self._identities))
 

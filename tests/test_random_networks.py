@@ -251,9 +251,10 @@ def most_bytes(run: Callable[[], object]) -> int:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(graphs())
 def test_nothing_lives_longer_than_it_is_needed(graph: Graph) -> None:
-    """In one unit, since a module's caller holds its arguments."""
-    root = graph.scopes[0]
-    flat = graph.replace(nodes=tuple(replace(node, scope=0) for node in graph.nodes), scopes=(root,))
+    """In one unit, since a module's caller holds its arguments, and where each mode needs all."""
+    nodes = tuple(replace(node, scope=0) for node in graph.nodes)
+    outputs = tuple(replace(output, only=None) for output in graph.outputs)
+    flat = graph.replace(nodes=nodes, scopes=graph.scopes[:1], outputs=outputs)
     module = build(flat, device="meta").eval()
     x = torch.empty(2, *SHAPE, device="meta")
     plain, kept = most_bytes(lambda: interpret(flat, module, x)), most_bytes(lambda: module(x))

@@ -179,6 +179,14 @@ def test_regions_flow_through_a_network(pool: str) -> None:
     assert module(torch.randn(3, 3, 64, 64)).shape == (15, 2)
 
 
+def test_regions_may_come_from_outside() -> None:
+    text = "input image: 3x32x32\ninput rois: 5\n(image -> 1x1 conv 4 | rois) -> 2x2 roi_pool /1 -> fc 2"
+    network = archdsl.load(archdsl.text(text))
+    assert network.graph.output_types()["out"] == TensorType((2,), batch="roi")
+    regions = torch.tensor([[1.0, 0, 0, 9, 9], [0, 3, 4, 20, 30], [1, 8, 8, 8, 8]])
+    assert network.module(seed=0)(torch.randn(2, 3, 32, 32), regions).shape == (3, 2)
+
+
 def test_multiply_accumulates_are_for_one_region() -> None:
     network = archdsl.load(archdsl.text(f"{NETWORK}(features | rois) -> 4x3 roi_pool -> 1x1 conv 7 -> fc 2"))
     cost = network.analysis.cost

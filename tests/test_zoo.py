@@ -224,7 +224,7 @@ def test_torch_compiles_a_variant_whole(variant: str) -> None:
     torch.compiler.reset()
     network = small(variant)
     module = network.module(seed=0).eval()
-    compiled = torch.compile(module, fullgraph=True, backend="eager")
+    compiled: Any = torch.compile(module, fullgraph=True, backend="eager")
     images = batch(network)
     with torch.no_grad():
         assert_same(compiled(images), module(images))
@@ -234,7 +234,7 @@ def test_torch_compiles_a_variant_whole(variant: str) -> None:
 def test_torch_compiles_training_whole(name: str) -> None:
     torch.compiler.reset()
     network = small(name)
-    compiled = torch.compile(network.module(seed=0).train(), fullgraph=True, backend="eager")
+    compiled: Any = torch.compile(network.module(seed=0).train(), fullgraph=True, backend="eager")
     outputs = flatten(compiled(batch(network)))
     assert len(outputs) == len(network.graph.outputs)
     torch.autograd.backward([output.sum() for output in outputs])

@@ -89,8 +89,9 @@ class Forward:
         self._counts.update(leaving)
         self._last = self._last_uses()
         self._pending: _Expression | None = None
-        #: Streams of training that have a value, None, in evaluation too.
+        #: Streams of training that have a value, None, in evaluation too; and those of them not yet written.
         self._preset = self._preset_ports(guarded)
+        self._preset_here = self._preset
         self._block: set[str] | None = None
         #: Variables that only training binds.
         self._conditional: set[str] = set()
@@ -106,11 +107,11 @@ class Forward:
                 last.update(dict.fromkeys(item.inputs, index))
         return last | dict.fromkeys(self._leaving, len(self._unit.items))
 
-    def _preset_ports(self, guarded: bool) -> list[Port]:
-        made = [port for item in self._unit.runs() if item.use is Use.TRAINING for port in item.outputs]
+    def _preset_ports(self, guarded: bool) -> dict[Port, Item]:
+        made = {port: item for item in self._unit.runs() if item.use is Use.TRAINING for port in item.outputs}
         wanted = {port for item in self._unit.runs() if item.use is Use.ALWAYS for port in item.inputs}
         wanted.update(self._leaving if guarded else ())
-        return [port for port in made if port in wanted]
+        return {port: item for port, item in made.items() if port in wanted}
 
     # Statements --------------------------------------------------------------------------------------------------
 
@@ -145,23 +146,18 @@ class Forward:
         self._leave()
         if use is not Use.TRAINING:
             return
-        for name in self._later():
-            self._writer.line(f"{name} = None")
+        self._write_presets()
         self._writer.line("if self.training:")
         self._writer.open()
         self._block = set()
 
-    def _later(self) -> list[str]:
-        """Variables that must have a value behind the first block in any case."""
-        wanted = []
-        for item in self._unit.runs():
-            for port in item.outputs:
-                if port in self._preset and port not in self._named_before:
-                    self._named_before.add(port)
-                    name = self._fresh(item, port)
-                    self._bind(name, port)
-                    wanted.append(name)
-        return wanted
+    def _write_presets(self) -> None:
+        """Give variables that must have a value behind a block in any case one before the first."""
+        presets, self._preset_here = self._preset_here, {}
+        for port, item in presets.items():
+            name = self._fresh(item, port)
+            self._bind(name, port)
+            self._writer.line(f"{name} = None")
 
     def _leave(self) -> None:
         if self._block is None:
@@ -270,7 +266,7 @@ class Forward:
             port = self._bound.pop(name)
             self._names.pop(port)
             dead[name] = name in self._arguments and port in self._unit.inputs
-            if self._block is not None and name not in self._block | self._conditional:
+            if self._block is not None and name not in self._block and name not in self._conditional:
                 self._lost.add(name)
             self._conditional.discard(name)
         return dead

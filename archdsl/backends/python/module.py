@@ -13,7 +13,7 @@ from archdsl.backends.python.initialise import write_reset
 from archdsl.backends.python.names import MODULE_NAMES, Registry, attribute, camel_case, is_plain
 from archdsl.backends.python.naming import describe, name_classes
 from archdsl.backends.python.runtime import gather, imports
-from archdsl.backends.python.units import CallItem, Item, OpItem, Use, partition
+from archdsl.backends.python.units import CallItem, Item, OpItem, Unit, partition
 from archdsl.backends.python.writer import Mark, PythonSource, Writer
 from archdsl.graph.graph import Graph, Node, Output, Port
 from archdsl.source import Span
@@ -128,11 +128,9 @@ class _ModuleWriter:
                 self._write_children(cls)
             writer.line()
             names = argument_names(unit)
-            arguments = ", ".join(f"{name}: Tensor" for name in names.values())
-            several = ", ".join(["Tensor"] * len(unit.outputs))
-            result = "Tensor" if len(unit.outputs) == 1 else f"tuple[{several}]"
-            if any(item.use is Use.TRAINING for item in unit.runs()):
-                result = _optional(result)
+            arguments = ", ".join(f"{name}: {_annotation(unit, port)}" for port, name in names.items())
+            results = [_annotation(unit, port) for port in unit.outputs]
+            result = results[0] if len(results) == 1 else f"tuple[{', '.join(results)}]"
             writer.line(f"def forward(self, {arguments}) -> {result}:")
             with writer.indented():
                 forward = Forward(self._graph, cls, writer, names, preferred={}, leaving=unit.outputs, guarded=True)
@@ -249,8 +247,8 @@ def _span(item: Item) -> Span:
     return item.unit.scope.span if isinstance(item, CallItem) else item.node.span
 
 
-def _optional(result: str) -> str:
-    return result.replace("Tensor", "Tensor | None")
+def _annotation(unit: Unit, port: Port) -> str:
+    return "Tensor | None" if port in unit.optional else "Tensor"
 
 
 def _field(name: str) -> str:

@@ -37,5 +37,6 @@ def suppress(boxes: Tensor, candidates: Tensor, threshold: float, count: int) ->
         best = left.argmax(dim=1, keepdim=True)
         chosen.append(best)
         overlaps = torch.maximum(ends, ends[:, :, images, best]).sum(dim=0).clamp(max=0).prod(dim=0)
-        left = (left * (overlaps <= shares + shares[images, best])).scatter(1, best, 0)
+        left = left * (overlaps <= shares + shares[images, best])
+        left = left.scatter(1, best, 0)  # itself as well where it has no area, or nothing overlaps too much
     return torch.cat(chosen, dim=1)

@@ -300,7 +300,8 @@ OUTSIDE_ROOT = _code(
     "E0507",
     "file outside the project",
     "`use` reads files inside the project root only, so that checking a stranger's specification is safe. The root is "
-    "the nearest folder above the file that holds a pyproject.toml, a .git or a specs folder, else the file's own folder.",
+    "the nearest folder above the file that holds a pyproject.toml, a .git or a specs folder, else the file's "
+    "own folder.",
 )
 UNKNOWN_NETWORK = _code(
     "E0508",

@@ -115,7 +115,9 @@ def test_exits_and_taps_leave_the_trunk_alone() -> None:
 
 
 def test_tap_is_reached_from_outside() -> None:
-    graph = build("input 3x8x8\nunit: { tap seen { gap }\n1x1 conv 4 }\na = unit\nb = unit\n(a.seen | b.seen) -> concat")
+    graph = build(
+        "input 3x8x8\nunit: { tap seen { gap }\n1x1 conv 4 }\na = unit\nb = unit\n(a.seen | b.seen) -> concat"
+    )
     assert shape(graph, "concat1") == "7x1x1"
 
 
@@ -174,7 +176,8 @@ def test_body_belongs_to_the_place_where_it_is_written() -> None:
 
 
 def test_tied_definition_shares_weights_per_arguments_within_a_call() -> None:
-    text = "input 4x8x8\nblock(n): { tied w(i): 3x3 conv 4\n for k in 1..2 { for i in 1..n { w(i) } } }\na = block(2)\nb = block(2)"
+    block = "block(n): { tied w(i): 3x3 conv 4\n for k in 1..2 { for i in 1..n { w(i) } } }"
+    text = f"input 4x8x8\n{block}\na = block(2)\nb = block(2)"
     assert paths(build(text), "conv") == [
         *["a.w_1.conv1", "a.w_2.conv1"] * 2,
         *["b.w_1.conv1", "b.w_2.conv1"] * 2,
@@ -187,7 +190,9 @@ def test_tied_weights_must_have_one_shape() -> None:
 
 
 def test_indexed_names_may_be_bound_again() -> None:
-    graph = build("input 4x8x8\nx[0] = in\nfor i in 1..2 { x[i] = x[i - 1] -> 1x1 conv 4 }\nx[1] = x[2] -> relu\nx[1] -> relu")
+    graph = build(
+        "input 4x8x8\nx[0] = in\nfor i in 1..2 { x[i] = x[i - 1] -> 1x1 conv 4 }\nx[1] = x[2] -> relu\nx[1] -> relu"
+    )
     assert paths(graph) == ["input", "x_1.conv1", "x_2.conv1", "x_1_2.relu1", "relu1"]
     assert graph.nodes[4].inputs[0].node == 3
 
@@ -201,7 +206,9 @@ def test_named_step_that_is_one_call_takes_its_place() -> None:
 
 
 def test_set_holds_to_the_end_of_the_block_and_in_what_it_calls() -> None:
-    graph = build("input 3x8x8\nunit: conv 4\n{ set conv kernel=3 pad=valid\n unit }\n1x1 conv 5 -> unit_\nunit_: 3x3 conv 6")
+    graph = build(
+        "input 3x8x8\nunit: conv 4\n{ set conv kernel=3 pad=valid\n unit }\n1x1 conv 5 -> unit_\nunit_: 3x3 conv 6"
+    )
     assert [str(item.outputs[0]) for item in graph.nodes[1:]] == ["4x6x6", "5x6x6", "6x6x6"]
 
 
@@ -271,7 +278,7 @@ def test_any_number_of_axes() -> None:
 
 
 def files(**texts: str) -> Load:
-    def load(source: Source, path: str, /) -> Source:
+    def load(_: Source, path: str, /) -> Source:
         name = PurePosixPath(path).stem
         if name not in texts:
             raise LoadError(codes.UNREADABLE, f"`{path}` does not exist")
@@ -327,7 +334,11 @@ def test_divisible(value: float, expected: int) -> None:
 
 
 def test_stride_is_relative_to_what_entered() -> None:
-    graph = build("input 3x57x57\nunit: { y = 3x3 conv 8 /2 -> 3x3 maxpool /2\n in -> 1x1 conv 8 /(y.stride) }\n3x3 conv 4 /2\nunit")
+    graph = build(
+        "input 3x57x57\n"
+        "unit: { y = 3x3 conv 8 /2 -> 3x3 maxpool /2\n in -> 1x1 conv 8 /(y.stride) }\n"
+        "3x3 conv 4 /2\nunit"
+    )
     assert shape(graph, "unit1.conv1") == "8x8x8"
 
 

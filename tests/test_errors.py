@@ -15,7 +15,7 @@ from archdsl.syntax.parse import parse
 CASES = sorted((Path(__file__).parent / "data" / "errors").glob("*.arch"))
 
 
-def load(source: Source, path: str, /) -> Source:
+def load(_: Source, path: str, /) -> Source:
     raise LoadError(codes.UNREADABLE, f"`{path}` does not exist")
 
 

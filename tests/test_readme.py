@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -40,7 +39,7 @@ def test_the_error_is_the_one_that_is_shown() -> None:
     assert found.removesuffix("\n\n1 error").strip() == shown.strip()
 
 
-def test_the_users_own_line(arch: Callable[..., object], tmp_path: Path) -> None:
+def test_the_users_own_line(tmp_path: Path) -> None:
     line = next(line.strip() for line in README.splitlines() if line.strip().startswith("block:"))
     path = tmp_path / "line.arch"
     path.write_text(f"input 3x32x32\n{line}\n", "utf-8")
@@ -55,6 +54,6 @@ def test_the_picture_is_fresh(accept: bool) -> None:
     assert path.read_bytes() == picture, "draw it anew: pytest tests/test_readme.py --accept"
 
 
-def test_every_command_of_the_table_exists(arch: Callable[..., object]) -> None:
+def test_every_command_of_the_table_exists() -> None:
     for command in re.findall(r"^\| `archdsl (\w+)", README, re.MULTILINE):
         assert command_line([command, "--help"]) == 0

@@ -183,7 +183,7 @@ def gradients(outputs: list[Tensor], wanted: list[Tensor]) -> list[Tensor | None
 
 
 @pytest.mark.filterwarnings("error")
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(graphs())
 def test_generated_code_computes_the_graph(graph: Graph) -> None:
     module = build(graph, dtype=torch.float64, seed=0)
@@ -248,7 +248,7 @@ def most_bytes(run: Callable[[], object]) -> int:
     return peak.most
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(graphs())
 def test_nothing_lives_longer_than_it_is_needed(graph: Graph) -> None:
     """In one unit, since a module's caller holds its arguments, and where each mode needs all."""

@@ -40,6 +40,7 @@ NETWORKS = (
 BUILT = (("resnet152", "torchvision:resnet152"), ("densenet201", "torchvision:densenet201"))
 
 Tick = Callable[[], None]
+Unit = Literal["ms", "MiB", "us/layer"]
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class Ratio:
     goal: float
     ours: float
     theirs: float
-    unit: Literal["ms", "MiB", "us/layer"]
+    unit: Unit
 
     @property
     def verdict(self) -> Literal["met", "tie", "missed"]:
@@ -140,12 +141,14 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
     return ordered[rank], ordered[count - 1 - rank]
 
 
-def compared(bench: str, subject: str, goal: float, pairs: Sequence[tuple[float, float]]) -> Ratio:
-    """The ratio of paired times in seconds."""
+def compared(
+    bench: str, subject: str, goal: float, pairs: Sequence[tuple[float, float]], unit: Unit = "ms", factor: float = 1000
+) -> Ratio:
+    """The ratio of paired measurements, which ``factor`` turns into ``unit``."""
     ratios = [mine / other for mine, other in pairs]
     low, high = interval(ratios)
-    ours, theirs = (1000 * median(side) for side in zip(*pairs, strict=True))
-    return Ratio(bench, subject, median(ratios), low, high, goal, ours, theirs, "ms")
+    ours, theirs = (factor * median(side) for side in zip(*pairs, strict=True))
+    return Ratio(bench, subject, median(ratios), low, high, goal, ours, theirs, unit)
 
 
 # Start -------------------------------------------------------------------------------------------------------------
@@ -202,11 +205,7 @@ def linear(options: Options, tick: Tick) -> Iterator[Ratio]:
         return seconds(run) / (layers * repeats)
 
     pairs = paired(lambda: cost(LONG, 1), lambda: cost(SHORT, 20), options.half)
-    ratios = [long / short for long, short in pairs]
-    low, high = interval(ratios)
-    ours, theirs = (1e6 * median(side) for side in zip(*pairs, strict=True))
-    subject = f"each of {LONG:,} layers / each of {SHORT}"
-    yield Ratio("linear", subject, median(ratios), low, high, 1.3, ours, theirs, "us/layer")
+    yield compared("linear", f"each of {LONG:,} layers / each of {SHORT}", 1.3, pairs, "us/layer", 1e6)
     tick()
 
 
@@ -247,9 +246,8 @@ def memory(options: Options, tick: Tick) -> Iterator[Ratio]:
     for name, other in NETWORKS:
         mine, peers = steps(name, other, options)
         for kind in ("forward", "train"):
-            ours, theirs = (peak(side[kind], options.device) / 2**20 for side in (mine, peers))
-            ratio = ours / theirs
-            yield Ratio("memory", f"{kind} {name} / {other}", ratio, ratio, ratio, 1.0, ours, theirs, "MiB")
+            ours, theirs = (partial(peak, side[kind], options.device) for side in (mine, peers))
+            yield compared("memory", f"{kind} {name} / {other}", 1.0, paired(ours, theirs, 3), "MiB", 2**-20)
             tick()
 
 
@@ -283,9 +281,9 @@ def calls(module: Any, images: Any, labels: Any) -> dict[str, Callable[[], None]
 
     def train() -> None:
         module.train()
-        optimizer.zero_grad()
         torch.autograd.backward(torch.nn.functional.cross_entropy(module(images), labels))
         optimizer.step()
+        optimizer.zero_grad()  # at the end, so that a run frees what it allocates
         settle(images)
 
     return {"forward": forward, "train": train}
@@ -373,8 +371,8 @@ def table(ratios: Sequence[Ratio]) -> Table:
     """The measurements for people."""
     colours = {"met": "green", "tie": "yellow", "missed": "red"}
     made = Table(box=None, header_style="bold")
-    made.add_column("bench")
-    made.add_column("ours / theirs")
+    made.add_column("bench", no_wrap=True)
+    made.add_column("ours / theirs", overflow="fold")
     for heading in ("ours", "theirs", "ratio", "95 %", "goal"):
         made.add_column(heading, justify="right")
     made.add_column("verdict")

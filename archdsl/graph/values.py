@@ -28,12 +28,15 @@ class Stream:
     type: TensorType | None
 
 
+_NO_TAPS: Mapping[str, Streams] = {}
+
+
 @dataclass(frozen=True, slots=True)
 class Streams:
     """What a pipeline carries: one stream, or a list; with the taps that were set on the way."""
 
     items: tuple[Stream, ...]
-    taps: Mapping[str, Streams] = field(default_factory=dict)
+    taps: Mapping[str, Streams] = field(default_factory=lambda: _NO_TAPS)
 
     @property
     def is_broken(self) -> bool:

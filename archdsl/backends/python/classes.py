@@ -132,12 +132,14 @@ class _Parametrisation:
 
     def _adopt(self, vectors: AbstractSet[Vector]) -> None:
         """Take over those parameters of the definition whose numbers occur as they are."""
+        if self._class.definition is None:
+            return
         calls = [dict(_numbers(unit.scope.caption)) for unit in self._class.units]
-        names = calls[0] if self._class.definition else ()
-        found = {name: tuple(call.get(name, "") for call in calls) for name in names}
+        names = dict.fromkeys(name for call in calls for name in call)
+        found = {name: _completed([call.get(name) for call in calls], vectors) for name in names}
         adopted: set[Vector] = set()
         for name, vector in found.items():
-            if len(set(vector)) > 1 and vector in vectors - adopted and is_plain(name):
+            if vector is not None and vector not in adopted and is_plain(name):
                 adopted.add(vector)
                 self._class.parameters.append(Parameter(self._names.claim(_shared_name(name, found)), vector))
 
@@ -255,7 +257,22 @@ def _numbers(caption: str) -> Iterator[tuple[str, str]]:
         yield from ((f"{name}_{index}", value.strip()) for index, value in enumerate(listed.split(",")) if listed)
 
 
-def _shared_name(name: str, found: Mapping[str, Vector]) -> str:
+def _completed(given: Sequence[str | None], vectors: AbstractSet[Vector]) -> Vector | None:
+    """The numbers that an argument has in all calls, where captions leave out those that are its default.
+
+    They are among ``vectors``, or nothing is gained by knowing them; None also where that leaves a choice.
+    """
+    defaults = [index for index, value in enumerate(given) if value is None]
+    candidates = [
+        vector
+        for vector in vectors
+        if len({vector[index] for index in defaults}) <= 1
+        and all(value in (None, number) for value, number in zip(given, vector, strict=True))
+    ]
+    return candidates[0] if len(candidates) == 1 and len(set(candidates[0])) > 1 else None
+
+
+def _shared_name(name: str, found: Mapping[str, Vector | None]) -> str:
     """Name of a list's item, which is that of the list if all its items are alike."""
     stem = re.sub(r"_\d+$", "", name)
     items = [other for other in found if re.fullmatch(rf"{stem}_\d+", other)]

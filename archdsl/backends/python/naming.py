@@ -65,7 +65,8 @@ def _variants(graph: Graph, cls: UnitClass, plain: UnitClass, base: str, *, has_
         yield f"{base}Down"
     if _projects(graph, cls) and not _projects(graph, plain):
         yield f"{base}Projection"
-    yield from (f"{base}{number}" for number in range(2, _MOST_VARIANTS))
+    apart = "V" if base[-1].isdigit() else ""
+    yield from (f"{base}{apart}{number}" for number in range(2, _MOST_VARIANTS))
 
 
 def _shrinks(graph: Graph, cls: UnitClass) -> bool:

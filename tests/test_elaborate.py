@@ -202,6 +202,14 @@ def test_named_step_that_is_one_call_takes_its_place() -> None:
     assert paths(graph, "conv") == ["a.conv1", "b.unit1.conv1", "b.unit2.conv1"]
 
 
+def test_operators_and_definitions_are_values() -> None:
+    start = "net n(light=true)\ninput 3x8x8\nlet act = relu6 if light else relu\n"
+    text = start + "unit(gate=skip): 1x1 conv 4 -> gate -> act\n"
+    assert ops(build(text + "unit")) == ["input", "conv", "relu6"]
+    assert ops(build(text + "unit(sigmoid)", arguments={"light": False})) == ["input", "conv", "sigmoid", "relu"]
+    assert only("input 3x8x8\nfc relu").message == "`out` of `fc` cannot be relu"
+
+
 # Defaults ------------------------------------------------------------------------------------------------------------
 
 

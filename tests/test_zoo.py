@@ -63,7 +63,6 @@ SUBSET = (
     "igcv3_wd4",
     "efficientnet_b0",
     "octresnet_v2_50_a025",
-    "octresnet50b_ad2",
 )
 
 #: Parameters that make a specification small, by the name of its file, where its structure allows it.

@@ -39,6 +39,9 @@ NETWORKS = (
 )
 BUILT = (("resnet152", "torchvision:resnet152"), ("densenet201", "torchvision:densenet201"))
 
+#: Fewer pairs give no interval of 95 %.
+FEWEST = 6
+
 Tick = Callable[[], None]
 Unit = Literal["ms", "MiB", "us/layer"]
 
@@ -60,7 +63,7 @@ class Options:
 
     @property
     def half(self) -> int:
-        return max(self.pairs // 2, 1)
+        return max(self.pairs // 2, FEWEST)
 
 
 @dataclass(frozen=True)
@@ -247,7 +250,7 @@ def memory(options: Options, tick: Tick) -> Iterator[Ratio]:
         mine, peers = steps(name, other, options)
         for kind in ("forward", "train"):
             ours, theirs = (partial(peak, side[kind], options.device) for side in (mine, peers))
-            yield compared("memory", f"{kind} {name} / {other}", 1.0, paired(ours, theirs, 3), "MiB", 2**-20)
+            yield compared("memory", f"{kind} {name} / {other}", 1.0, paired(ours, theirs, FEWEST), "MiB", 2**-20)
             tick()
 
 
@@ -342,7 +345,7 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads of torch")
     parser.add_argument("--device", default="cpu", help="as of torch: cpu, cuda")
     given = parser.parse_args()
-    options = Options(given.pairs, given.batch, given.threads, given.device)
+    options = Options(max(given.pairs, FEWEST), given.batch, given.threads, given.device)
     ratios = measure([bench for bench in BENCHES if not given.only or bench.name in given.only], options)
     if given.json:
         print(json.dumps([asdict(ratio) | {"verdict": ratio.verdict} for ratio in ratios], indent=2))

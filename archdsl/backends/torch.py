@@ -99,9 +99,10 @@ def _seeded(seed: int | None, device: torch.device | str | int | None) -> Iterat
         yield
         return
     place = torch.get_default_device() if device is None else torch.device(device)
-    is_cpu = place.type in ("cpu", "meta")
-    index = place.index or 0
-    with torch.random.fork_rng(devices=[] if is_cpu else [index], device_type="cuda" if is_cpu else place.type):
+    devices = []
+    if place.type in ("cuda", "xpu"):
+        devices.append(torch.get_device_module(place).current_device() if place.index is None else place.index)
+    with torch.random.fork_rng(devices=devices, device_type=place.type if devices else "cuda"):
         torch.manual_seed(seed)
         yield
 

@@ -183,7 +183,7 @@ class Definitions:
         shown = [
             f"{key}={show(value)}"
             for key, value in values.items()
-            if key in given and not isinstance(value, Body | Closure)
+            if key in given and not isinstance(value, Body | Closure | type)
         ]
         caption = f"{definition.name}({', '.join(shown)})" if shown else definition.name
         key = self._key(closure, inner, values)

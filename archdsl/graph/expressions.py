@@ -28,6 +28,7 @@ from archdsl.graph.values import (
     problem,
     show,
 )
+from archdsl.ops import lookup
 from archdsl.ops.base import TensorType
 from archdsl.source import Span
 from archdsl.syntax import tree
@@ -106,6 +107,9 @@ class Expressions:
             return context.entry
         binding = context.environment.lookup(node.name)
         if binding is None:
+            op = lookup(node.name)
+            if op is not None:  # an operator is a value too: `let act = relu6 if light else relu`
+                return op
             raise unknown_name(node.name, node.span, context.environment)
         if binding.value is UNKNOWN:
             raise Problem(None)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from archdsl.codes import Code
 from archdsl.diagnostic import Diagnostic, Fix, Label
 from archdsl.graph.graph import Port
-from archdsl.ops.base import TensorType
+from archdsl.ops.base import Op, TensorType
 from archdsl.source import Span
 from archdsl.syntax import tree
 
@@ -135,6 +135,8 @@ def describe(value: Value) -> str:
         return f"a number ({value})"
     if isinstance(value, Streams | Indexed):
         return "a stream" if isinstance(value, Streams) and len(value.items) == 1 else "a list of streams"
+    if isinstance(value, type):
+        return "an operator"
     names = {str: "a string", tuple: "a list", range: "a range", Lookup: "a table"}
     names |= {Closure: "a definition", Body: "a body", Namespace: "a used file"}
     return names.get(type(value), "a value")
@@ -150,6 +152,8 @@ def show(value: Value) -> str:
         return f"{value.start}..{value.stop - 1}"
     if isinstance(value, Closure):
         return value.tree.name
+    if isinstance(value, type) and issubclass(value, Op):
+        return value.keyword
     if isinstance(value, Streams | Indexed | Body | Namespace | Lookup):
         return "…"
     if isinstance(value, float):

@@ -269,6 +269,14 @@ NO_INPUT = _code(
     "input 3x32x32\n3x3 conv 16",
 )
 
+MISPLACED = _code(
+    "E0409",
+    "streams on several devices",
+    "Operators run where their inputs are, so streams that meet must be on one device. `place` moves a stream.",
+    'input 4x8x8\n(3x3 conv 4 | place "other" -> 3x3 conv 4) -> add',
+    'input 4x8x8\n(place "one" | place "other" -> 3x3 conv 4 -> place "one") -> add',
+)
+
 # Files and limits
 
 ENDLESS_RECURSION = _code(

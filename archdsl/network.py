@@ -100,7 +100,13 @@ class Network:
         return write_module(self.graph)
 
     def module(
-        self, *, device: Any = None, dtype: Any = None, memory_format: Any = None, seed: int | None = None
+        self,
+        *,
+        device: Any = None,
+        dtype: Any = None,
+        memory_format: Any = None,
+        devices: Mapping[str, Any] | None = None,
+        seed: int | None = None,
     ) -> Any:
         """The network as a ``torch.nn.Module``, its weights initialised.
 
@@ -108,12 +114,14 @@ class Network:
         ----------
         device, dtype, memory_format
             As of torch: where the weights are, their type, and their layout.
+        devices
+            Devices by the names that ``place`` gives them in the specification; ``device`` for those left out.
         seed
             Makes the weights the same each time; without it they follow torch's own generator.
         """
         from archdsl.backends.torch import build
 
-        return build(self.graph, device=device, dtype=dtype, memory_format=memory_format, seed=seed)
+        return build(self.graph, device=device, dtype=dtype, memory_format=memory_format, devices=devices, seed=seed)
 
     def program(self, *, seed: int | None = None) -> bytes:
         """An exported program with its weights, for inference without Python code: the bytes of a ``.pt2`` file."""
@@ -165,12 +173,13 @@ def compile(
     device: Any = None,
     dtype: Any = None,
     memory_format: Any = None,
+    devices: Mapping[str, Any] | None = None,
     seed: int | None = None,
     **parameters: Any,
 ) -> Any:
     """A network as a ``torch.nn.Module``; see ``load`` and ``Network.module``."""
     network = read(target, parameters, input)
-    return network.module(device=device, dtype=dtype, memory_format=memory_format, seed=seed)
+    return network.module(device=device, dtype=dtype, memory_format=memory_format, devices=devices, seed=seed)
 
 
 def draw(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import linecache
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from io import BytesIO
@@ -23,6 +23,7 @@ from torch._subclasses.fake_tensor import unset_fake_temporarily
 from archdsl.backends.python.module import write
 from archdsl.backends.python.writer import Mark, PythonSource
 from archdsl.graph.graph import Graph
+from archdsl.graph.placement import ANYWHERE, placement
 from archdsl.source import Span
 
 #: Generated sources by the name of their file in tracebacks.
@@ -35,6 +36,7 @@ def build(
     device: torch.device | str | int | None = None,
     dtype: torch.dtype | None = None,
     memory_format: torch.memory_format | None = None,
+    devices: Mapping[str, torch.device | str | int] | None = None,
     seed: int | None = None,
 ) -> nn.Module:
     """The network as a module, its weights initialised once, on ``device``.
@@ -45,15 +47,36 @@ def build(
         Where the weights are and of what type; torch's own defaults if None.
     memory_format
         Layout of the weights with four axes, as ``torch.channels_last``.
+    devices
+        Devices by the names that ``place`` gives them; a name that is left out means ``device``.
     seed
         Makes the weights the same each time, and leaves torch's generators as they were.
+
+    Raises
+    ------
+    ValueError
+        The network places nothing on a device of such a name.
     """
     network = load(write(graph))
     with _seeded(seed, device):
         module = _fake(network, device, dtype) if _is_faking() else network(device=device, dtype=dtype)
     if memory_format is not None:
         module.to(memory_format=memory_format)  # type: ignore[call-overload]
+    if devices:
+        _place(module, graph, devices)
     return module
+
+
+def _place(module: nn.Module, graph: Graph, devices: Mapping[str, torch.device | str | int]) -> None:
+    """Move each part of a module to the device on which the graph places it."""
+    names = placement(graph)
+    unknown = devices.keys() - set(names)
+    if unknown:
+        known = ", ".join(sorted(set(names) - {ANYWHERE})) or "none"
+        raise ValueError(f"the network places nothing on {', '.join(sorted(unknown))}; its devices are {known}")
+    for node, name in zip(graph.nodes, names, strict=True):
+        if name in devices and (node.op.keyword == "place" or node.op.weights(*graph.input_types(node))):
+            module.get_submodule(node.path).to(devices[name])
 
 
 def export(graph: Graph, *, seed: int | None = None) -> bytes:
@@ -99,9 +122,7 @@ def _seeded(seed: int | None, device: torch.device | str | int | None) -> Iterat
         yield
         return
     place = torch.get_default_device() if device is None else torch.device(device)
-    devices = []
-    if place.type in ("cuda", "xpu"):
-        devices.append(torch.get_device_module(place).current_device() if place.index is None else place.index)
+    devices = [torch.empty(0, device=place).get_device()] if place.type in ("cuda", "xpu") else []
     with torch.random.fork_rng(devices=devices, device_type=place.type if devices else "cuda"):
         torch.manual_seed(seed)
         yield

@@ -22,6 +22,7 @@ from archdsl.graph.findings import Exhausted, Findings, TooManyFindings
 from archdsl.graph.flow import Flow
 from archdsl.graph.graph import Graph, Output
 from archdsl.graph.names import Names
+from archdsl.graph.placement import misplaced
 from archdsl.graph.scope import Context, Environment, Level
 from archdsl.graph.statements import Statements
 from archdsl.graph.unused import unused
@@ -89,6 +90,8 @@ def elaborate(
     elaboration = _Elaboration(file, findings, variant, dict(arguments or {}), inputs, load)
     with _undisturbed():
         graph = elaboration.run()
+        for diagnostic in misplaced(graph) if graph is not None else ():
+            findings.add(diagnostic)
     diagnostics = findings.sorted()
     return Elaborated(None if findings.has_errors else graph, diagnostics)
 

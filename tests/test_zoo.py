@@ -193,6 +193,36 @@ def test_a_file_checks_without_warnings(path: Path) -> None:
     assert archdsl.check(path) == ()
 
 
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_classes_and_size_can_be_changed(path: Path) -> None:
+    (image,) = archdsl.load(path).graph.inputs
+    channels, *sizes = image.outputs[0].shape
+    graph = archdsl.load(path, classes=7, input=(channels, *(size + 32 for size in sizes))).graph
+    assert graph.output_types()["out"].channels == 7
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "code", "line"),
+    [
+        ("resnet50", {"depth": 51}, "E0308", "}[depth]"),
+        ("resnet20_cifar", {"depth": 21}, "E0306", "require depth % 6 == 2"),
+        ("shufflenet_g3", {"groups": 7}, "E0308", "published[groups]"),
+        ("vgg16", {"column": "F"}, "E0308", "}[column]"),
+        ("densenet40_k12_cifar", {"depth": 41}, "E0306", "require depth % step"),
+        ("unet", {"size": 20}, "E0404", "3x3 conv width"),
+        ("resnet50", {"width": 32}, "E0205", "net resnet"),
+    ],
+)
+def test_a_value_that_cannot_work_is_refused_at_its_line(
+    name: str, parameters: dict[str, Any], code: str, line: str
+) -> None:
+    with pytest.raises(archdsl.ArchError) as caught:
+        archdsl.load(name, **parameters)
+    first = caught.value.diagnostics[0]
+    assert first.code.id == code
+    assert line in first.span.source.line(first.span.line)
+
+
 def test_a_network_is_what_the_analysis_says_and_learns(built: str) -> None:
     network = loaded(built)
     module = network.module(device="meta").eval()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from archdsl.diagnostic import Call
-from archdsl.graph.graph import Graph, Node, Output, Port, Scope
+from archdsl.graph.graph import Graph, Node, Output, Port, Scope, calls_to
 from archdsl.graph.scope import Frame, Level
 from archdsl.graph.values import Stream, Streams
 from archdsl.ops.base import Op, TensorType
@@ -64,13 +64,7 @@ class Builder:
 
     def calls(self, frame: Frame) -> tuple[Call, ...]:
         """The calls of definitions that led to a frame, outermost first."""
-        calls: list[Call] = []
-        scope: Scope | None = self._scopes[frame.scope]
-        while scope is not None:
-            if scope.definition is not None:
-                calls.append(Call(scope.definition, scope.span))
-            scope = None if scope.parent is None else self._scopes[scope.parent]
-        return tuple(reversed(calls))
+        return calls_to(self._scopes, frame.scope)
 
     def infer(self, op: Op, types: tuple[TensorType, ...]) -> tuple[TensorType, ...]:
         """Output types; remembered, since the layers of a network repeat.

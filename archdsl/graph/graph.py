@@ -6,7 +6,7 @@ file needs no graph library.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -106,6 +106,17 @@ class Output:
     only: Literal["train"] | None = None
 
 
+def calls_to(scopes: Sequence[Scope], number: int) -> tuple[Call, ...]:
+    """The calls of definitions that led to a scope, outermost first."""
+    calls: list[Call] = []
+    scope: Scope | None = scopes[number]
+    while scope is not None:
+        if scope.definition is not None:
+            calls.append(Call(scope.definition, scope.span))
+        scope = None if scope.parent is None else scopes[scope.parent]
+    return tuple(reversed(calls))
+
+
 @dataclass(frozen=True)
 class Graph:
     """A legal network (see ``verify``): immutable; an edit returns a new graph.
@@ -177,13 +188,7 @@ class Graph:
 
     def calls(self, node: Node) -> tuple[Call, ...]:
         """The calls that led to a node, outermost first."""
-        calls: list[Call] = []
-        scope: Scope | None = self.scopes[node.scope]
-        while scope is not None:
-            if scope.definition is not None:
-                calls.append(Call(scope.definition, scope.span))
-            scope = None if scope.parent is None else self.scopes[scope.parent]
-        return tuple(reversed(calls))
+        return calls_to(self.scopes, node.scope)
 
     @cached_property
     def networkx(self) -> MultiDiGraph[int]:

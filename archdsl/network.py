@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from archdsl.codes import NO_INPUT
-from archdsl.diagnostic import ArchError, Diagnostic
-from archdsl.graph.elaborate import Elaborated, elaborate
+from archdsl.diagnostic import ArchError, Diagnostic, LoadError
+from archdsl.graph.elaborate import Elaborated, Load, elaborate
 from archdsl.project import Target, TargetLike, find, write
 from archdsl.render import in_order
-from archdsl.source import Span
+from archdsl.source import Source, Span
 from archdsl.syntax import tree
 from archdsl.syntax.parse import parse
 
@@ -95,6 +95,10 @@ class Network:
 
     def source(self) -> PythonSource:
         """A PyTorch module of its own as Python source, with the line of the specification for each of its lines."""
+        return self._source
+
+    @cached_property
+    def _source(self) -> PythonSource:
         from archdsl.backends.python.module import write as write_module
 
         return write_module(self.graph)
@@ -153,10 +157,57 @@ def load(target: TargetLike, *, input: InputLike | None = None, **parameters: An
 
 
 def read(target: TargetLike, parameters: Mapping[str, Any], input: InputLike | None = None) -> Network:
-    """``load`` with the parameters as a mapping."""
+    """``load`` with the parameters as a mapping.
+
+    A network that was built before, from the same texts with the same parameters, is not built again: it never changes.
+    """
     found = find(target)
+    key = found.source, found.variant, repr(sorted(parameters.items())), repr(input)
+    known = _KNOWN.get(key)
+    if known is not None and all(_is_unchanged(found, use) for use in known.uses):
+        return known.network
+    uses: list[_Use] = []
+
+    def load(using: Source, name: str, /) -> Source:
+        uses.append(_Use(using, name, found.project.use(using, name)))
+        return uses[-1].source
+
+    network = _checked(found, parameters, input, load)
+    while len(_KNOWN) >= _REMEMBERED:
+        del _KNOWN[next(iter(_KNOWN))]
+    _KNOWN[key] = _Known(network, tuple(uses))
+    return network
+
+
+@dataclass(frozen=True)
+class _Use:
+    """A file that another one uses, as it was read."""
+
+    using: Source
+    name: str
+    source: Source
+
+
+@dataclass(frozen=True)
+class _Known:
+    network: Network
+    uses: tuple[_Use, ...]
+
+
+_KNOWN: dict[tuple[Source, str | None, str, str], _Known] = {}
+_REMEMBERED = 32
+
+
+def _is_unchanged(found: Target, use: _Use) -> bool:
+    try:
+        return found.project.use(use.using, use.name) == use.source
+    except LoadError:
+        return False
+
+
+def _checked(found: Target, parameters: Mapping[str, Any], input: InputLike | None, load: Load) -> Network:
     parsed = parse(found.source)
-    elaborated = _elaborated(found, parsed.file, found.variant, parameters, input)
+    elaborated = elaborate(parsed.file, arguments=parameters, variant=found.variant, inputs=_shapes(input), load=load)
     diagnostics = in_order(dict.fromkeys((*parsed.diagnostics, *elaborated.diagnostics)))
     if elaborated.graph is None or any(diagnostic.is_error for diagnostic in diagnostics):
         raise ArchError(diagnostics)

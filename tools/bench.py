@@ -5,7 +5,7 @@
 
 Every ratio is measured in one run: the two sides alternate, each time in the other order, and the ratio is the median
 of the ratios of pairs, so that a machine that slows down slows both. The interval behind it holds the true median with
-a probability of 95 % (order statistics). A ratio whose interval contains the goal is a tie, not a win.
+a probability of 95 % (order statistics). If the interval contains the goal, the verdict is unclear.
 """
 
 from __future__ import annotations
@@ -89,10 +89,10 @@ class Ratio:
     unit: Unit
 
     @property
-    def verdict(self) -> Literal["met", "tie", "missed"]:
+    def verdict(self) -> Literal["met", "unclear", "missed"]:
         if self.ratio > self.goal and self.low > self.goal:
             return "missed"
-        return "met" if self.high <= self.goal else "tie"
+        return "met" if self.high <= self.goal else "unclear"
 
 
 @dataclass(frozen=True)
@@ -372,7 +372,7 @@ def measure(benches: Sequence[Bench], options: Options) -> list[Ratio]:
 
 def table(ratios: Sequence[Ratio]) -> Table:
     """The measurements for people."""
-    colours = {"met": "green", "tie": "yellow", "missed": "red"}
+    colours = {"met": "green", "unclear": "yellow", "missed": "red"}
     made = Table(box=None, header_style="bold")
     made.add_column("bench", no_wrap=True)
     made.add_column("ours / theirs", overflow="fold")

@@ -33,6 +33,7 @@ _SOURCES: dict[str, PythonSource] = {}
 def build(
     graph: Graph,
     *,
+    source: PythonSource | None = None,
     device: torch.device | str | int | None = None,
     dtype: torch.dtype | None = None,
     memory_format: torch.memory_format | None = None,
@@ -43,6 +44,8 @@ def build(
 
     Parameters
     ----------
+    source
+        What ``write`` made of the graph, if that is at hand.
     device, dtype
         Where the weights are and of what type; torch's own defaults if None.
     memory_format
@@ -57,7 +60,7 @@ def build(
     ValueError
         The network places nothing on a device of such a name.
     """
-    network = load(write(graph))
+    network = load(write(graph) if source is None else source)
     with _seeded(seed, device):
         module = _fake(network, device, dtype) if _is_faking() else network(device=device, dtype=dtype)
     if memory_format is not None:

@@ -201,8 +201,11 @@ class _ModuleWriter:
                     self._write_children(root)
                     if not any(root.constructions):
                         writer.line("pass")
-                writer.line("self.to(dtype=dtype)")
-                writer.line("self.to_empty(device=torch.get_default_device() if device is None else device)")
+                writer.line("if dtype is not None:")
+                with writer.indented():
+                    writer.line("self.to(dtype=dtype)")
+                # What `to_empty` does, in half the time: `empty_like` is slow on the meta device.
+                writer.line("self._apply(lambda weight: torch.empty(weight.shape, dtype=weight.dtype, device=device))")
                 writer.line("self.reset_parameters()")
             writer.line()
             self._write_root_forward()

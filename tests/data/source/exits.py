@@ -126,8 +126,9 @@ class Exits(nn.Module):
             self.late = Late()
             self.scores = GapFc(in_features=16)
             self.mask = ConvSigmoid(in_channels=16, out_channels=1)
-        self.to(dtype=dtype)
-        self.to_empty(device=torch.get_default_device() if device is None else device)
+        if dtype is not None:
+            self.to(dtype=dtype)
+        self._apply(lambda weight: torch.empty(weight.shape, dtype=weight.dtype, device=device))
         self.reset_parameters()
 
     def forward(self, x: Tensor) -> ExitsOutput | ExitsEvaluationOutput:

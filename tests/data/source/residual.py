@@ -121,8 +121,9 @@ class SmallResnet(nn.Module):
             self.stage2 = Stage(width=32)
             self.stage3 = Stage(width=64)
             self.head = Head()
-        self.to(dtype=dtype)
-        self.to_empty(device=torch.get_default_device() if device is None else device)
+        if dtype is not None:
+            self.to(dtype=dtype)
+        self._apply(lambda weight: torch.empty(weight.shape, dtype=weight.dtype, device=device))
         self.reset_parameters()
 
     def forward(self, x: Tensor) -> Tensor:

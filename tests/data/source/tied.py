@@ -72,8 +72,9 @@ class TiedPair(nn.Module):
         with torch.device("meta"):
             self.features = Features()
             self.both = Both()
-        self.to(dtype=dtype)
-        self.to_empty(device=torch.get_default_device() if device is None else device)
+        if dtype is not None:
+            self.to(dtype=dtype)
+        self._apply(lambda weight: torch.empty(weight.shape, dtype=weight.dtype, device=device))
         self.reset_parameters()
 
     def forward(self, left: Tensor, right: Tensor) -> Tensor:

@@ -172,8 +172,9 @@ class Fractalnet(nn.Module):
             self.stage4 = Stage(in_channels=256, width=512, rate=0.3)
             self.stage5 = Stage(in_channels=512, width=512, rate=0.4)
             self.head = Head()
-        self.to(dtype=dtype)
-        self.to_empty(device=torch.get_default_device() if device is None else device)
+        if dtype is not None:
+            self.to(dtype=dtype)
+        self._apply(lambda weight: torch.empty(weight.shape, dtype=weight.dtype, device=device))
         self.reset_parameters()
 
     def forward(self, x: Tensor) -> Tensor:

@@ -136,8 +136,9 @@ class Googlenet(nn.Module):
             self.i5a = Inception(in_channels=832, one=256, three_0=160, three_1=320, five_0=32, five_1=128, pool=128)
             self.i5b = Inception(in_channels=832, one=384, three_0=192, three_1=384, five_0=48, five_1=128, pool=128)
             self.head = Head()
-        self.to(dtype=dtype)
-        self.to_empty(device=torch.get_default_device() if device is None else device)
+        if dtype is not None:
+            self.to(dtype=dtype)
+        self._apply(lambda weight: torch.empty(weight.shape, dtype=weight.dtype, device=device))
         self.reset_parameters()
 
     def forward(self, x: Tensor) -> GooglenetOutput | Tensor:

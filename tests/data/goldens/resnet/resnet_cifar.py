@@ -114,8 +114,9 @@ class ResnetCifar(nn.Module):
             self.stage2 = Stage(width=32, pad=16)
             self.stage3 = Stage(width=64, pad=32)
             self.head = Head()
-        self.to(dtype=dtype)
-        self.to_empty(device=torch.get_default_device() if device is None else device)
+        if dtype is not None:
+            self.to(dtype=dtype)
+        self._apply(lambda weight: torch.empty(weight.shape, dtype=weight.dtype, device=device))
         self.reset_parameters()
 
     def forward(self, x: Tensor) -> Tensor:

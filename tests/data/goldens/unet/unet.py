@@ -224,8 +224,9 @@ class Unet(nn.Module):
         with torch.device("meta"):
             self.level1 = Level5()
             self.head = Head()
-        self.to(dtype=dtype)
-        self.to_empty(device=torch.get_default_device() if device is None else device)
+        if dtype is not None:
+            self.to(dtype=dtype)
+        self._apply(lambda weight: torch.empty(weight.shape, dtype=weight.dtype, device=device))
         self.reset_parameters()
 
     def forward(self, x: Tensor) -> Tensor:

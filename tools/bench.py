@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import count
 from pathlib import Path
 from statistics import median
 from typing import Any, Literal
@@ -184,6 +185,7 @@ def process(command: Sequence[str]) -> None:
         It failed.
     """
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # as for a user, everything has been compiled to bytecode once
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
@@ -198,12 +200,14 @@ def linear(options: Options, tick: Tick) -> Iterator[Ratio]:
     """Parsing, elaboration and all analyses, for each layer of a long text against a short one."""
     import archdsl
 
+    numbers = count()
+
     def cost(layers: int, repeats: int) -> float:
         text = "net deep\ninput 8x16x16\n" + "3x3 conv 8 -> bn -> relu\n" * layers
 
         def run() -> None:
-            for _ in range(repeats):
-                analysed(archdsl.load(archdsl.text(text)))
+            for _ in range(repeats):  # a text that was never seen, since a network is built once
+                analysed(archdsl.load(archdsl.text(f"{text}# {next(numbers)}")))
 
         return seconds(run) / (layers * repeats)
 

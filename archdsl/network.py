@@ -207,7 +207,7 @@ def _is_unchanged(found: Target, use: _Use) -> bool:
 
 def _checked(found: Target, parameters: Mapping[str, Any], input: InputLike | None, load: Load) -> Network:
     parsed = parse(found.source)
-    elaborated = elaborate(parsed.file, arguments=parameters, variant=found.variant, inputs=_shapes(input), load=load)
+    elaborated = _elaborated(parsed.file, found.variant, parameters, input, load)
     diagnostics = in_order(dict.fromkeys((*parsed.diagnostics, *elaborated.diagnostics)))
     if elaborated.graph is None or any(diagnostic.is_error for diagnostic in diagnostics):
         raise ArchError(diagnostics)
@@ -265,7 +265,7 @@ def check(target: TargetLike, *, input: InputLike | None = None, **parameters: A
     variants = _variants(parsed.file) if found.variant is None else (found.variant,)
     findings = {_place(diagnostic): diagnostic for diagnostic in parsed.diagnostics}
     for variant in variants:
-        for diagnostic in _elaborated(found, parsed.file, variant, parameters, input).diagnostics:
+        for diagnostic in _elaborated(parsed.file, variant, parameters, input, found.project.use).diagnostics:
             findings.setdefault(_place(diagnostic), diagnostic)
     return in_order(findings.values())
 
@@ -279,9 +279,9 @@ def _variants(file: tree.File) -> tuple[str | None, ...]:
 
 
 def _elaborated(
-    found: Target, file: tree.File, variant: str | None, parameters: Mapping[str, Any], input: InputLike | None
+    file: tree.File, variant: str | None, parameters: Mapping[str, Any], input: InputLike | None, load: Load
 ) -> Elaborated:
-    return elaborate(file, arguments=parameters, variant=variant, inputs=_shapes(input), load=found.project.use)
+    return elaborate(file, arguments=parameters, variant=variant, inputs=_shapes(input), load=load)
 
 
 def _shapes(input: InputLike | None) -> tuple[Shape, ...] | Mapping[str, Shape] | None:

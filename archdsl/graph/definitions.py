@@ -260,14 +260,4 @@ def _frozen(value: Value) -> object:
 
 def names_in(node: object) -> list[str]:
     """Names that an expression mentions, in order, each once."""
-    found: dict[str, None] = {}
-    pending: list[object] = [node]
-    while pending:
-        current = pending.pop()
-        if isinstance(current, tree.Name):
-            found[current.name] = None
-        elif isinstance(current, tuple):
-            pending.extend(reversed(current))
-        elif isinstance(current, tree.Tree):
-            pending.extend(current.children())
-    return list(found)
+    return list(dict.fromkeys(item.name for item in tree.walk(node) if isinstance(item, tree.Name)))

@@ -18,7 +18,7 @@ def unused(file: tree.File) -> tuple[Diagnostic, ...]:
     """
     if not any(isinstance(statement, tree.Input) for statement in file.statements):
         return ()
-    if any(isinstance(item, tree.Broken) for item in _walk(file.statements)):  # it may have mentioned anything
+    if any(isinstance(item, tree.Broken) for item in tree.walk(file.statements)):  # it may have mentioned anything
         return ()
     mentions = Counter(_mentions(file.statements))
     found = []
@@ -48,24 +48,13 @@ def _declarations(statements: tuple[tree.Statement, ...]) -> Iterator[tuple[tree
 
 
 def _all_statements(node: object) -> Iterator[tree.Statement]:
-    for item in _walk(node):
+    for item in tree.walk(node):
         if isinstance(item, tree.Statement):
             yield item
 
 
-def _walk(node: object) -> Iterator[tree.Tree]:
-    pending = [node]
-    while pending:
-        current = pending.pop()
-        if isinstance(current, tuple):
-            pending.extend(reversed(current))
-        elif isinstance(current, tree.Tree):
-            yield current
-            pending.extend(current.children())
-
-
 def _mentions(node: object) -> Iterator[str]:
     """Every name that is used, not bound, below a node."""
-    for item in _walk(node):
+    for item in tree.walk(node):
         if isinstance(item, tree.Name | tree.Select | tree.Step):
             yield item.name.split(".")[0]

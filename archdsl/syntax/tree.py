@@ -6,6 +6,7 @@ texts mean the same if their trees are equal.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar, Literal, Self, dataclass_transform
 
 from archdsl.source import Source, Span
@@ -54,6 +55,18 @@ class Tree:
     def children(self) -> list[object]:
         """Values of the fields, last first: nodes, tuples of nodes, and plain values."""
         return [self.__dict__[name] for name in reversed(self.fields)]
+
+
+def walk(node: object) -> Iterator[Tree]:
+    """Every node in a node or in nested tuples of nodes, itself first, in order of the source."""
+    pending = [node]
+    while pending:
+        current = pending.pop()
+        if isinstance(current, tuple):
+            pending.extend(reversed(current))
+        elif isinstance(current, Tree):
+            yield current
+            pending.extend(current.children())
 
 
 # Expressions -----------------------------------------------------------------------------------------------------

@@ -125,13 +125,21 @@ class Network:
         """
         from archdsl.backends.torch import build
 
-        return build(self.graph, device=device, dtype=dtype, memory_format=memory_format, devices=devices, seed=seed)
+        return build(
+            self.graph,
+            source=self._source,
+            device=device,
+            dtype=dtype,
+            memory_format=memory_format,
+            devices=devices,
+            seed=seed,
+        )
 
     def program(self, *, seed: int | None = None) -> bytes:
         """An exported program with its weights, for inference without Python code: the bytes of a ``.pt2`` file."""
         from archdsl.backends.torch import export
 
-        return export(self.graph, seed=seed)
+        return export(self.graph, source=self._source, seed=seed)
 
 
 def load(target: TargetLike, *, input: InputLike | None = None, **parameters: Any) -> Network:

@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from lark import Lark, Token
+from lark.exceptions import UnexpectedInput
+from lark.lexer import ContextualLexer
 
 from archdsl.source import Source
 from archdsl.syntax import parse as parsing
@@ -15,6 +18,7 @@ from archdsl.syntax.parse import Parsed, build_parser, load_grammar, parse
 
 DATA = Path(__file__).parent / "data"
 EXAMPLES = {path.stem: path.read_text("utf-8") for path in sorted((DATA / "language").rglob("*.arch"))}
+SPECS = [path.read_text("utf-8") for path in sorted((DATA.parents[1] / "specs").rglob("*.arch"))]
 
 
 def read(text: str) -> Parsed:
@@ -47,6 +51,22 @@ def first(kind: type[tree.Tree], text: str) -> tree.Tree:
 
 def test_grammar_has_no_conflicts() -> None:
     assert build_parser(parsing.GRAMMAR.read_text("utf-8"), strict=True).parse("input 3x32x32").data == "start"
+
+
+def test_lexer_finds_the_tokens_of_larks_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("archdsl.syntax.lexer.Lexer", ContextualLexer)
+    plain = build_parser(parsing.GRAMMAR.read_text("utf-8"))
+    words = "let input, net = net(variant, 3) where set = table; when: repeat x2 -> use; for: 2x2 in; input in: 3x32x32"
+    for text in (*EXAMPLES.values(), *SPECS, *re.split(r"(?<=;) ", words)):
+        assert _tokens(load_grammar(), text) == _tokens(plain, text)
+
+
+def _tokens(parser: Lark, text: str) -> list[tuple[str, str, int | None]] | str:
+    try:
+        tokens = parser.parse(text).scan_values(lambda value: isinstance(value, Token))
+    except UnexpectedInput as error:
+        return f"{type(error).__name__} at {error.pos_in_stream}"
+    return [(token.type, str(token), token.start_pos) for token in tokens]
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -227,7 +227,7 @@ def analysed(network: Any) -> None:
 
 
 def build(options: Options, tick: Tick) -> Iterator[Ratio]:
-    """A module from a specification, read and checked again each time, against the peer's constructor."""
+    """A module from a specification, which is read and checked the first time, against the peer's constructor."""
     import archdsl
     from tools.peers import peer
 

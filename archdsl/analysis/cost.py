@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from archdsl.collector import paused
 from archdsl.graph.reach import needed_by, needed_for_inference
 from archdsl.ops.base import Family
 
@@ -112,6 +113,7 @@ class CostTable:
         return self.rows[node]
 
 
+@paused()
 def analyse_cost(graph: Graph) -> CostTable:
     """Parameters, multiply-accumulates, neurons and connections of every node, and their totals.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from archdsl.collector import paused
+
 if TYPE_CHECKING:
     from archdsl.analysis.cost import CostTable
     from archdsl.graph.graph import Graph
@@ -24,6 +26,7 @@ class DepthTable:
         return self.rows[node]
 
 
+@paused()
 def analyse_depth(graph: Graph, cost: CostTable) -> DepthTable:
     """Count the layers with weights on the longest path to every node."""
     rows: list[int] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from archdsl.collector import paused
 from archdsl.ops.base import Family
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class MemoryTable:
         return self.rows[node]
 
 
+@paused()
 def analyse_memory(graph: Graph, cost: CostTable, *, element_size: int = 4) -> MemoryTable:
     """Follow every activation from its making to its last use, and add up what exists at once.
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from archdsl.collector import paused
+
 if TYPE_CHECKING:
     from archdsl.graph.graph import Graph, Node
     from archdsl.ops.base import Shape, TensorType, Window
@@ -118,6 +120,7 @@ class ReceptiveTable:
         return self.rows[node]
 
 
+@paused()
 def analyse_receptive(graph: Graph) -> ReceptiveTable:
     """Receptive field, stride and offset of every node on every input.
 

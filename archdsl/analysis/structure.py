@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from archdsl.collector import paused
+
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
 
@@ -52,6 +54,7 @@ class StructureTable:
             yield tuple(run)
 
 
+@paused()
 def analyse_structure(graph: Graph, cost: CostTable, totals: TotalsTable) -> StructureTable:
     """Find the blocks that are equal.
 

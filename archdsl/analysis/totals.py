@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
+from archdsl.collector import paused
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -85,6 +87,7 @@ class _Sum:
 _FIGURES = tuple(field.name for field in fields(_Sum))
 
 
+@paused()
 def analyse_totals(graph: Graph, cost: CostTable, memory: MemoryTable) -> TotalsTable:
     """Sum up costs over the subtree of every scope.
 

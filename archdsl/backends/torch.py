@@ -82,12 +82,12 @@ def _place(module: nn.Module, graph: Graph, devices: Mapping[str, torch.device |
             module.get_submodule(node.path).to(devices[name])
 
 
-def export(graph: Graph, *, seed: int | None = None) -> bytes:
+def export(graph: Graph, *, source: PythonSource | None = None, seed: int | None = None) -> bytes:
     """The network in evaluation mode as an exported program: the bytes of a ``.pt2`` file, weights included.
 
     The size of the batch stays free where the operators allow it.
     """
-    module = build(graph, seed=seed).eval()
+    module = build(graph, source=source, seed=seed).eval()
     types = [node.outputs[0] for node in graph.inputs]
     examples = tuple(torch.zeros(2, *type.shape, dtype=torch.long if type.dtype == "int" else None) for type in types)
     batches = tuple({0: torch.export.Dim.AUTO} for _ in examples)

@@ -6,7 +6,6 @@ never raises: everything that is wrong comes back as diagnostics.
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from pathlib import Path, PurePath
 from typing import Any, Protocol
 
 from archdsl import codes
+from archdsl.collector import paused
 from archdsl.diagnostic import Diagnostic, Label, LoadError, near
 from archdsl.graph.builder import MAX_NODES, Builder, TooManyNodes
 from archdsl.graph.findings import Exhausted, Findings, TooManyFindings
@@ -88,7 +88,7 @@ def elaborate(
     """
     findings = Findings(file.source)
     elaboration = _Elaboration(file, findings, variant, dict(arguments or {}), inputs, load)
-    with _undisturbed():
+    with _room(), paused():
         graph = elaboration.run()
         for diagnostic in misplaced(graph) if graph is not None else ():
             findings.add(diagnostic)
@@ -97,21 +97,14 @@ def elaborate(
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Room for nested calls, and no garbage collection.
-
-    A call of a definition takes about a dozen Python frames. Nearly all that elaboration makes stays, so that looking
-    for garbage again and again would cost a large network a third of its time, and find none.
-    """
-    limit, collecting = sys.getrecursionlimit(), gc.isenabled()
+def _room() -> Iterator[None]:
+    """Room for nested calls: a call of a definition takes about a dozen Python frames."""
+    limit = sys.getrecursionlimit()
     sys.setrecursionlimit(max(limit, 10_000))
-    gc.disable()
     try:
         yield
     finally:
         sys.setrecursionlimit(limit)
-        if collecting:
-            gc.enable()
 
 
 class _Elaboration:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archdsl.codes import TOO_DEEP
+from archdsl.collector import paused
 from archdsl.diagnostic import Diagnostic
 from archdsl.source import Source, Span
 from archdsl.syntax import tree
@@ -64,6 +65,7 @@ class Parsed:
     diagnostics: tuple[Diagnostic, ...]
 
 
+@paused()
 def parse(source: Source) -> Parsed:
     """Read a text; a statement that does not parse is a diagnostic and a ``Broken`` node. Never raises.
 
@@ -248,6 +250,8 @@ def build_parser(grammar: str, *, cache: str | bool = False, strict: bool = Fals
     """Make a parser of a grammar; ``strict`` looks for conflicts, which needs ``interegular``."""
     from lark import Lark
 
+    from archdsl.syntax.lexer import Lexer
+
     return Lark(
         grammar,
         parser="lalr",
@@ -256,6 +260,7 @@ def build_parser(grammar: str, *, cache: str | bool = False, strict: bool = Fals
         maybe_placeholders=False,
         cache=cache,
         strict=strict,
+        _plugins={"ContextualLexer": Lexer},
     )
 
 

@@ -88,7 +88,7 @@ class Network:
 
         if path is not None:
             options.setdefault("format", Path(path).suffix.lstrip(".").lower() or "svg")
-        picture = draw(self.graph, analysis=self.analysis.cost, **options)
+        picture = draw(self.graph, analysis=self.analysis, **options)
         if path is not None:
             write(Path(path), picture)
         return picture

@@ -25,6 +25,8 @@ def picture_options(command: Command) -> Command:
             "--collapse", multiple=True, metavar="NAME", help="Keep a block or definition closed; repeatable."
         ),
         click.option("--expand", multiple=True, metavar="NAME", help="Open a block or definition; repeatable."),
+        click.option("--legend/--no-legend", default=None, help="Whether to explain colours and lines."),
+        click.option("--heat", metavar="[params|macs|memory|receptive]", help="Colour boxes by a figure."),
         click.option("--shapes", metavar="[all|change|none]", help="Which boxes state the shape of their output."),
         click.option("--detail", metavar="[default|ops|full]", help="Fused layers, every operator, or every copy too."),
         click.option("--direction", metavar="[TB|LR]", help="Top to bottom, or left to right."),
@@ -46,6 +48,7 @@ def picture_options(command: Command) -> Command:
     help="File to write, whose suffix decides the format; - for stdout.",
 )
 @click.option("--format", metavar="NAME", help="Format, in place of the one of the suffix; svg on stdout.")
+@click.option("--dpi", type=float, help="Pixels to the inch of a PNG.")
 @picture_options
 @target_options
 def command(

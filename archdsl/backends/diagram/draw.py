@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, get_args
 
-from archdsl.analysis.cost import CostTable, analyse_cost
+from archdsl.analysis.analyse import Analysis, analyse
 from archdsl.backends.diagram.dot import Direction
 from archdsl.backends.diagram.engine import DrawingError, run_engine
 from archdsl.backends.diagram.figure import Figure
+from archdsl.backends.diagram.heat import Heat, heated
 from archdsl.backends.diagram.layout import MIN_GAIN, Engine, Layout, lay_out, scale
 from archdsl.backends.diagram.sketch import Detail, Shapes, sketch
 from archdsl.backends.diagram.theme import DARK, LIGHT, ThemeName
@@ -16,7 +17,7 @@ from archdsl.backends.diagram.view import NODE_BUDGET, UnknownBlock, View
 from archdsl.diagnostic import near
 from archdsl.graph.graph import Graph
 
-Format = Literal["svg", "png", "dot", "json"]
+Format = Literal["svg", "png", "pdf", "tikz", "dot", "json"]
 Style = Literal["graph"]
 
 #: Numbers of boxes to aim at: the next lower one where a picture would have to shrink too much to fit on a page.
@@ -40,9 +41,11 @@ def draw(
     detail: Detail = "default",
     direction: Direction = "TB",
     shapes: Shapes = "change",
+    heat: Heat | None = None,
+    legend: bool = True,
     dpi: float = DPI,
     engine: str | None = None,
-    analysis: CostTable | None = None,
+    analysis: Analysis | None = None,
 ) -> bytes:
     """A picture of a network; the same bytes each time.
 
@@ -51,7 +54,7 @@ def draw(
     style
         ``graph``: boxes in nested frames, copies folded.
     format
-        ``svg``, ``png``, ``dot`` (for other tools), ``json`` (boxes, links and places).
+        ``svg``, ``png``, ``pdf``, ``tikz`` (for LaTeX), ``dot`` (for other tools), ``json`` (boxes, links and places).
     theme
         ``light``, ``dark``, or ``auto``: an SVG that follows the reader's screen.
     depth
@@ -64,12 +67,16 @@ def draw(
         ``TB`` from top to bottom, ``LR`` from left to right.
     shapes
         Which boxes state the shape of their output: ``all``, ``change`` (layers, and what changes it), ``none``.
+    heat
+        Colours boxes by a figure, which they state: ``params``, ``macs``, ``memory`` (of outputs), ``receptive``.
+    legend
+        Whether to explain colours and lines below the picture.
     dpi
         Pixels to the inch of a PNG.
     engine
         Layout engine: a program's name or path; without it, ``graphviz-pure``, then ``dot``.
     analysis
-        Costs of the graph, where they are known already.
+        The graph's analyses, where they are at hand.
 
     Raises
     ------
@@ -82,16 +89,19 @@ def draw(
     _require("detail", detail, Detail)
     _require("direction", direction, Direction)
     _require("shapes", shapes, Shapes)
+    if heat is not None:
+        _require("heat", heat, Heat)
     if not 10 <= dpi <= 1200:
         raise DrawingError(f"{dpi:g} dots per inch is out of range: 10 to 1200")
-    cost = analysis or analyse_cost(graph)
+    known = analysis or analyse(graph)
 
     def figure(budget: int) -> Figure:
         view = View(depth, tuple(expand), tuple(collapse), budget)
         try:
-            return sketch(graph, cost, view, detail=detail, shapes=shapes)
+            plain = sketch(graph, known.cost, view, detail=detail, shapes=shapes)
         except UnknownBlock as error:
             raise DrawingError(str(error)) from None
+        return plain if heat is None else heated(plain, heat, known)
 
     if format == "dot":
         from archdsl.backends.diagram.writers.dot import write_dot
@@ -104,7 +114,7 @@ def draw(
     is_fixed = depth is not None or detail == "full" or direction == "LR"
     figures = (figure(budget) for budget in (BUDGETS[:1] if is_fixed else BUDGETS))
     layout, shown = _most_legible(figures, direction, place)
-    return _write(shown, layout, format, theme, dpi, engine)
+    return _write(shown, layout, format, theme, dpi, engine, legend=legend)
 
 
 def _most_legible(figures: Iterable[Figure], direction: Direction, place: Engine) -> tuple[Layout, Figure]:
@@ -122,7 +132,16 @@ def _most_legible(figures: Iterable[Figure], direction: Direction, place: Engine
     return best
 
 
-def _write(figure: Figure, layout: Layout, format: Format, theme: ThemeName, dpi: float, engine: str | None) -> bytes:
+def _write(
+    figure: Figure,
+    layout: Layout,
+    format: Format,
+    theme: ThemeName,
+    dpi: float,
+    engine: str | None,
+    *,
+    legend: bool,
+) -> bytes:
     """The laid out figure in a format."""
     if format == "json":
         from archdsl.backends.diagram.writers.json import write_json
@@ -130,17 +149,26 @@ def _write(figure: Figure, layout: Layout, format: Format, theme: ThemeName, dpi
         return write_json(figure, layout)
     from archdsl.backends.diagram.styles.graph import paint_graph
 
-    scene = paint_graph(figure, layout)
+    scene = paint_graph(figure, layout, legend=legend)
     if format == "svg":
         from archdsl.backends.diagram.writers.svg import write_svg
 
         return write_svg(scene, theme)
+    fixed = DARK if theme == "dark" else LIGHT
+    if format == "pdf":
+        from archdsl.backends.diagram.writers.pdf import write_pdf
+
+        return write_pdf(scene, fixed)
+    if format == "tikz":
+        from archdsl.backends.diagram.writers.tikz import write_tikz
+
+        return write_tikz(scene, fixed)
     from archdsl.backends.diagram.writers.png import write_png
 
     def rasterise(source: str, *arguments: str) -> bytes:
         return run_engine(source, *arguments, engine=engine)
 
-    return write_png(scene, DARK if theme == "dark" else LIGHT, dpi, rasterise)
+    return write_png(scene, fixed, dpi, rasterise)
 
 
 def _require(option: str, value: str, choices: Any) -> None:

@@ -15,6 +15,9 @@ LinkKind = Literal["flow", "identity", "projection", "reference", "tied"]
 #: A family for operators; a folded-up ``block`` or ``exit``; the pill of an ``output``.
 BoxKind = Literal["operator", "block", "exit", "output"]
 
+#: Heat of a box of which the figure that a heat map shows says nothing.
+COLD = -1
+
 
 @dataclass(frozen=True, slots=True)
 class Band:
@@ -54,6 +57,8 @@ class Box:
         Number of places of its output: height times width, and so on; 0 if it has none.
     is_pointwise
         Whether the operator that names the box looks at each place alone: a window of one.
+    heat
+        Level on the scale of a heat map, from 0; ``COLD`` for a box that has none, None without a heat map.
     """
 
     key: str
@@ -73,6 +78,7 @@ class Box:
     nodes: tuple[int, ...]
     places: int = 0
     is_pointwise: bool = False
+    heat: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +128,8 @@ class Link:
 class Figure:
     """A whole diagram.
 
-    ``title`` and ``subtitle`` head it; ``description`` says in words what it shows.
+    ``title`` and ``subtitle`` head it; ``description`` says in words what it shows; ``heat`` holds samples of a heat
+    map's scale, a text and a level each.
     """
 
     title: str
@@ -130,6 +137,7 @@ class Figure:
     description: str
     members: tuple[Member, ...]
     links: tuple[Link, ...]
+    heat: tuple[tuple[str, int], ...] = ()
 
     def boxes(self) -> Iterator[Box]:
         """Every visible node, in running order."""

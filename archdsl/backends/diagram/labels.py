@@ -86,7 +86,7 @@ def output_terms(output: Output) -> str:
     terms = (
         f"weight {output.weight:g}" if output.weight != 1 else "",
         f"entropy < {output.entropy:g}" if output.entropy is not None else "",
-        "training only" if output.only == "train" else "",
+        {"train": "training only", "eval": "evaluation only", None: ""}[output.only],
     )
     return " · ".join(term for term in terms if term)
 
@@ -103,4 +103,6 @@ def path_tail(path: str) -> str:
 
 def plain_text(value: object) -> str:
     """A value as the language writes it."""
+    if isinstance(value, bool):
+        return str(value).lower()
     return f"[{', '.join(map(plain_text, value))}]" if isinstance(value, list | tuple) else str(value)

@@ -6,6 +6,7 @@ The light palette keeps its categories apart in normal vision and under protanop
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +14,12 @@ from archdsl.ops.base import Family
 
 #: ``light`` and ``dark`` are fixed; ``auto`` follows the reader's screen and is light wherever that is not known.
 ThemeName = Literal["light", "dark", "auto"]
+
+_INK, _SNOW = "#222B33", "#E8ECEF"
+
+#: Steps of a heat map above the lowest.
+HEAT_LEVELS = 32
+_CIVIDIS = ("00204D", "00336F", "39486B", "575C6D", "707173", "8A8779", "A69D75", "C4B56C", "E4CF5B", "FFEA46")
 
 #: Fonts with the metrics of Helvetica, and what to do without.
 FONTS = ("Helvetica", "Arial", "Arimo", "Liberation Sans")
@@ -48,6 +55,8 @@ class Theme:
             return self.frame_fills[int(part) % len(self.frame_fills)]
         if name == "frame":
             return self.frame_line
+        if name.startswith("heat"):
+            return heat_colour(int(name.removeprefix("heat")), part)
         if part:
             return str(getattr(self.tones[name], part))
         return str(getattr(self, name))
@@ -59,12 +68,33 @@ class Theme:
         return plain + frames + [f"{name}.{part}" for name in self.tones for part in ("fill", "line", "text")]
 
 
+def heat_colour(level: int, part: str) -> str:
+    """Fill, line or text of a level, on every theme the same."""
+    place = level / HEAT_LEVELS * (len(_CIVIDIS) - 1)
+    before = min(int(place), len(_CIVIDIS) - 2)
+    share = place - before
+    low, high = (bytes.fromhex(colour) for colour in _CIVIDIS[before : before + 2])
+    mixed = [round(one + (other - one) * share) for one, other in zip(low, high, strict=True)]
+    if part == "text":
+        return "#000000" if _luminance(mixed) > _EVEN else "#FFFFFF"
+    return "#" + "".join(f"{value if part == 'fill' else round(value * 0.75):02X}" for value in mixed)
+
+
+#: Luminance on which white and black text are equally legible.
+_EVEN = 0.179
+
+
+def _luminance(colour: Sequence[int]) -> float:
+    """Relative luminance, as of WCAG 2.2."""
+    shares = [value / 255 for value in colour]
+    linear = [share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
 def tone_name(family: Family) -> str:
     """The palette's name for a family; pooling and resampling share one."""
     return "pool" if family is Family.RESAMPLE else family.value
 
-
-_INK, _SNOW = "#222B33", "#E8ECEF"
 
 LIGHT = Theme(
     paper="#FFFFFF",

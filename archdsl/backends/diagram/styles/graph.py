@@ -23,7 +23,7 @@ from archdsl.backends.diagram.boxes import (
     frame_heading,
 )
 from archdsl.backends.diagram.dot import Direction
-from archdsl.backends.diagram.figure import Band, Box, Figure, Frame, Junction, Link, LinkKind, Member
+from archdsl.backends.diagram.figure import COLD, Band, Box, Figure, Frame, Junction, Link, LinkKind, Member
 from archdsl.backends.diagram.layout import Layout, Route
 from archdsl.backends.diagram.metrics import text_width
 from archdsl.backends.diagram.page import compose
@@ -55,7 +55,7 @@ _PAINTS: dict[LinkKind, Paint] = {
 }
 
 
-def paint_graph(figure: Figure, layout: Layout) -> Scene:
+def paint_graph(figure: Figure, layout: Layout, *, legend: bool = True) -> Scene:
     """The scene of a figure that has been laid out."""
     boxes = {box.key: box for box in figure.boxes()}
     ids = _Ids()
@@ -68,7 +68,11 @@ def paint_graph(figure: Figure, layout: Layout) -> Scene:
     parts = (*members, Part(None, "links", parts=(*links, *corners)), Part(None, "labels", parts=labels))
     kinds = [kind for kind in _PAINTS if any(link.kind == kind for link in figure.links)]
     swatches = [(_FAMILY_NAMES[family], _swatch(family)) for family in figure.families()]
+    if figure.heat:
+        swatches = [(text, _heat_swatch(level)) for text, level in figure.heat]
     strokes = [(_LINK_NAMES[kind], _PAINTS[kind]) for kind in kinds if kind != "flow"]
+    if not legend:
+        swatches, strokes = [], []
     return compose(figure, layout.width, layout.height, parts, swatches, strokes)
 
 
@@ -134,7 +138,7 @@ def _junction(centre: Point) -> Part:
 
 def _box(box: Box, x: float, y: float, direction: Direction) -> Iterator[Mark]:
     """The outline, what is fused into it, and its lines."""
-    tone = "block" if box.kind == "block" else tone_name(box.family)
+    tone = _tone(box)
     paint = Paint(f"{tone}.fill", f"{tone}.line", 1.0, "dashed" if tone == "regularise" else "solid")
     if box.count > 1:
         yield from _stacked(rectangle(x, y, box.width, box.height, paint), paint)
@@ -142,10 +146,19 @@ def _box(box: Box, x: float, y: float, direction: Direction) -> Iterator[Mark]:
     bottom = y + box.height - (BAND_HEIGHT if box.after else 0)
     yield _outline(box, x, top, bottom - top, paint, direction)
     line = replace(paint, width=0.7, dash="solid")
-    yield from _bands(box.before, x, y, box.width, line)
+    is_plain = box.heat is not None
+    yield from _bands(box.before, x, y, box.width, line, is_plain=is_plain)
     inset = _SLANT if box.family is Family.POOL and direction == "TB" else 0
-    yield from _bands(box.after, x + inset, bottom, box.width - 2 * inset, line)
+    yield from _bands(box.after, x + inset, bottom, box.width - 2 * inset, line, is_plain=is_plain)
     yield from _lines(box, x + box.width / 2, top + MARGIN, f"{tone}.text")
+
+
+def _tone(box: Box) -> str:
+    if box.heat is not None and box.heat != COLD:
+        return f"heat{box.heat}"
+    if box.heat == COLD and box.family is not Family.IO:
+        return "block"
+    return "block" if box.kind == "block" else tone_name(box.family)
 
 
 def _lines(box: Box, centre: float, top: float, role: str) -> Iterator[Text]:
@@ -220,12 +233,12 @@ def _stacked(shape: Polygon | Curve, paint: Paint) -> tuple[Mark, ...]:
     )
 
 
-def _bands(bands: Sequence[Band], x: float, y: float, width: float, line: Paint) -> Iterator[Mark]:
-    """Strips side by side, each as wide as its word asks for."""
+def _bands(bands: Sequence[Band], x: float, y: float, width: float, line: Paint, *, is_plain: bool) -> Iterator[Mark]:
+    """Strips side by side, each as wide as its word asks for; plain ones leave colour to other things."""
     natural = sum(band_width(band.text) for band in bands)
     for band in bands:
         own = band_width(band.text) * width / natural
-        tone = tone_name(band.family)
+        tone = "block" if is_plain else tone_name(band.family)
         yield rectangle(x, y, own, BAND_HEIGHT, replace(line, fill=f"{tone}.fill"))
         yield Text(x + own / 2, y + BAND_HEIGHT - 3, band.text, BAND_SIZE, f"{tone}.text", anchor="middle")
         x += own
@@ -291,3 +304,7 @@ def _swatch(family: Family) -> Mark:
     tone = tone_name(family)
     paint = Paint(f"{tone}.fill", f"{tone}.line", 0.9, "dashed" if family is Family.REGULARISE else "solid")
     return rounded(0, 0, 16, 10, 5, paint) if family is Family.IO else _shape(family, 0, 0, 16, 10, paint)
+
+
+def _heat_swatch(level: int) -> Mark:
+    return rectangle(0, 0, 16, 10, Paint(f"heat{level}.fill", f"heat{level}.line", 0.9))

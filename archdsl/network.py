@@ -76,19 +76,20 @@ class Network:
 
         return write_text(self.graph, self.analysis, depth=depth)
 
-    def draw(self, path: str | PathLike[str] | None = None, **options: Any) -> bytes:
+    def draw(self, path: str | PathLike[str] | None = None, *, beside: Sequence[Network] = (), **options: Any) -> bytes:
         """A picture, also written to ``path`` if one is given, whose suffix then decides the format.
 
         Parameters
         ----------
         options
-            As for ``archdsl.backends.diagram.draw.draw``: ``format``, ``style``, ``theme``, ``depth`` …
+            See ``archdsl.backends.diagram.options.Options``: ``format``, ``style``, ``theme``, ``depth`` …; and
+            ``beside``, networks to draw beside this one.
         """
         from archdsl.backends.diagram.draw import draw
 
         if path is not None:
             options.setdefault("format", Path(path).suffix.lstrip(".").lower() or "svg")
-        picture = draw(self.graph, analysis=self.analysis, **options)
+        picture = draw(self.graph, *(other.graph for other in beside), analysis=self.analysis, **options)
         if path is not None:
             write(Path(path), picture)
         return picture

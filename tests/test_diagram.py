@@ -303,7 +303,7 @@ def test_full_detail_draws_every_operator() -> None:
 @pytest.mark.parametrize("option", ["style", "format", "theme", "detail", "direction", "shapes"])
 def test_wrong_option_is_named(option: str) -> None:
     with pytest.raises(DrawingError, match=f"no {option}"):
-        draw(graph_of(PLAIN), **{option: "nonsense"})  # type: ignore[arg-type]
+        draw(graph_of(PLAIN), **{option: "nonsense"})
 
 
 def test_wrong_resolution_is_refused() -> None:

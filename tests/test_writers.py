@@ -140,7 +140,7 @@ def test_heat_rises_from_dark_to_light() -> None:
 
 @pytest.mark.parametrize(
     ("heat", "words"),
-    [("params", "9.41 K params"), ("macs", "118 M MACs"), ("memory", "3.21 MB"), ("receptive", "sees 7 px")],
+    [("params", "9.54 K params"), ("macs", "118 M MACs"), ("memory", "3.21 MB"), ("receptive", "sees 7 px")],
 )
 def test_heat_states_its_numbers(heat: str, words: str) -> None:
     shown = texts(archdsl.load("resnet18").draw(heat=heat))

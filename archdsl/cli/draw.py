@@ -39,7 +39,7 @@ def picture_options(command: Command) -> Command:
 
 
 @click.command("draw")
-@click.argument("target")
+@click.argument("targets", metavar="TARGET...", nargs=-1, required=True)
 @click.option(
     "-o",
     "--output",
@@ -52,16 +52,23 @@ def picture_options(command: Command) -> Command:
 @picture_options
 @target_options
 def command(
-    target: str, settings: dict[str, object], shape: InputLike | None, output: Path, format: str | None, **options: Any
+    targets: tuple[str, ...],
+    settings: dict[str, object],
+    shape: InputLike | None,
+    output: Path,
+    format: str | None,
+    **options: Any,
 ) -> None:
-    """Draw a network as a picture.
+    """Draw a network as a picture, or several side by side.
 
     \b
     Example:
       archdsl draw resnet50 -o resnet50.svg --theme dark
+      archdsl draw vgg19 resnet34 --style paper -o figure3.pdf
     """
     chosen = format or output.suffix.lstrip(".").lower() or "svg"
-    saved(output, picture(read_network(target, settings, shape), format=chosen, **options))
+    network, *others = [read_network(target, settings, shape) for target in targets]
+    saved(output, picture(network, beside=others, format=chosen, **options))
 
 
 def picture(network: Network, **options: Any) -> bytes:

@@ -128,8 +128,8 @@ class Link:
 class Figure:
     """A whole diagram.
 
-    ``title`` and ``subtitle`` head it; ``description`` says in words what it shows; ``heat`` holds samples of a heat
-    map's scale, a text and a level each.
+    ``title`` and ``subtitle`` head it; ``totals`` are the part of the subtitle that counts; ``description`` says in
+    words what it shows; ``heat`` holds samples of a heat map's scale, a text and a level each.
     """
 
     title: str
@@ -137,6 +137,7 @@ class Figure:
     description: str
     members: tuple[Member, ...]
     links: tuple[Link, ...]
+    totals: str = ""
     heat: tuple[tuple[str, int], ...] = ()
 
     def boxes(self) -> Iterator[Box]:

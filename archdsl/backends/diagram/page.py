@@ -39,7 +39,7 @@ def compose(
     legend, legend_height = _legend(entries, BORDER, BORDER + _HEADER + height + _ABOVE_LEGEND, inner)
     total_width = inner + 2 * BORDER
     total_height = BORDER + _HEADER + height + (_ABOVE_LEGEND + legend_height if entries else 0) + BORDER
-    drawing = tuple(_moved(part, BORDER + (inner - width) / 2, BORDER + _HEADER) for part in parts)
+    drawing = tuple(moved(part, BORDER + (inner - width) / 2, BORDER + _HEADER) for part in parts)
     background = Part(None, "paper", marks=(rectangle(0, 0, total_width, total_height, Paint("paper")),))
     return Scene(
         width=round(total_width, 2),
@@ -51,16 +51,11 @@ def compose(
 
 
 def _header(figure: Figure, width: float) -> Part:
-    title = shorten(figure.title, TITLE_SIZE, width, bold=True)
-    subtitle = shorten(figure.subtitle, SUBTITLE_SIZE, width)
-    return Part(
-        None,
-        "header",
-        marks=(
-            Text(BORDER, BORDER + 13, title, TITLE_SIZE, bold=True),
-            Text(BORDER, BORDER + 27, subtitle, SUBTITLE_SIZE, "faint"),
-        ),
-    )
+    lines = [Text(BORDER, BORDER + 13, shorten(figure.title, TITLE_SIZE, width, bold=True), TITLE_SIZE, bold=True)]
+    if figure.subtitle:
+        subtitle = shorten(figure.subtitle, SUBTITLE_SIZE, width)
+        lines.append(Text(BORDER, BORDER + 27, subtitle, SUBTITLE_SIZE, "faint"))
+    return Part(None, "header", marks=tuple(lines))
 
 
 def _sample(paint: Paint) -> Mark:
@@ -80,9 +75,10 @@ def _legend(entries: Sequence[tuple[str, Mark]], left: float, top: float, width:
     return Part(None, "legend", marks=tuple(marks)), y - top + _ROW - 4
 
 
-def _moved(part: Part, dx: float, dy: float) -> Part:
+def moved(part: Part, dx: float, dy: float) -> Part:
+    """A part in another place."""
     marks = tuple(_moved_mark(mark, dx, dy) for mark in part.marks)
-    return replace(part, marks=marks, parts=tuple(_moved(inner, dx, dy) for inner in part.parts))
+    return replace(part, marks=marks, parts=tuple(moved(inner, dx, dy) for inner in part.parts))
 
 
 def _moved_mark(mark: Mark, dx: float, dy: float) -> Mark:

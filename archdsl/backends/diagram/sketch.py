@@ -45,9 +45,15 @@ _MAX_TIED_LINKS = 6
 
 
 def sketch(
-    graph: Graph, cost: CostTable, view: View, *, detail: Detail = "default", shapes: Shapes = "change"
+    graph: Graph,
+    cost: CostTable,
+    view: View,
+    *,
+    detail: Detail = "default",
+    shapes: Shapes = "change",
+    folds: bool = True,
 ) -> Figure:
-    """The figure of a network.
+    """The figure of a network; with ``folds``, copies that ``detail`` does not ask for are drawn once.
 
     Raises
     ------
@@ -57,7 +63,7 @@ def sketch(
     root = build_blocks(graph, fuse=detail == "default")
     if detail == "full":
         view = replace(view, budget=None)
-    else:
+    elif folds:
         root = fold(graph, root)
     return _Sketch(graph, cost, root, view, shapes).figure()
 
@@ -103,6 +109,7 @@ class _Sketch:
             description=self._description(),
             members=members,
             links=tuple(links),
+            totals=totals,
         )
 
     def _description(self) -> str:

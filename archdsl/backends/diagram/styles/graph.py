@@ -46,7 +46,8 @@ from archdsl.ops.base import Family
 #: How far the boxes behind a folded one show.
 STACK = 2.4
 _SLANT = 9.0
-_PAINTS: dict[LinkKind, Paint] = {
+#: How each kind of link is drawn.
+PAINTS: dict[LinkKind, Paint] = {
     "flow": Paint(stroke="line", width=1.1),
     "identity": Paint(stroke="skip", width=1.1, dash="dashed"),
     "projection": Paint(stroke="line", width=0.7),
@@ -62,18 +63,22 @@ def paint_graph(figure: Figure, layout: Layout, *, legend: bool = True) -> Scene
     members = tuple(_member(member, layout, ids, 0) for member in figure.members)
     links = tuple(_link(route, boxes) for route in layout.routes)
     corners = tuple(
-        Part(None, "link flow", marks=(bent(corner.points, 6, _PAINTS["flow"]),)) for corner in layout.corners
+        Part(None, "link flow", marks=(bent(corner.points, 6, PAINTS["flow"]),)) for corner in layout.corners
     )
     labels = tuple(_frame_labels(figure.members, layout, 0))
     parts = (*members, Part(None, "links", parts=(*links, *corners)), Part(None, "labels", parts=labels))
-    kinds = [kind for kind in _PAINTS if any(link.kind == kind for link in figure.links)]
-    swatches = [(_FAMILY_NAMES[family], _swatch(family)) for family in figure.families()]
-    if figure.heat:
-        swatches = [(text, _heat_swatch(level)) for text, level in figure.heat]
-    strokes = [(_LINK_NAMES[kind], _PAINTS[kind]) for kind in kinds if kind != "flow"]
-    if not legend:
-        swatches, strokes = [], []
+    swatches, strokes = legend_of([figure]) if legend else ([], [])
     return compose(figure, layout.width, layout.height, parts, swatches, strokes)
+
+
+def legend_of(figures: Sequence[Figure]) -> tuple[list[tuple[str, Mark]], list[tuple[str, Paint]]]:
+    """What colours and lines mean that are in some figures."""
+    present = {family for figure in figures for family in figure.families()}
+    swatches = [(_FAMILY_NAMES[family], _swatch(family)) for family in Family if family in present]
+    if figures[0].heat:
+        swatches = [(text, _heat_swatch(level)) for text, level in figures[0].heat]
+    kinds = {link.kind for figure in figures for link in figure.links}
+    return swatches, [(_LINK_NAMES[kind], paint) for kind, paint in PAINTS.items() if kind in kinds and kind != "flow"]
 
 
 _LINK_NAMES: dict[LinkKind, str] = {
@@ -138,7 +143,7 @@ def _junction(centre: Point) -> Part:
 
 def _box(box: Box, x: float, y: float, direction: Direction) -> Iterator[Mark]:
     """The outline, what is fused into it, and its lines."""
-    tone = _tone(box)
+    tone = tone_of(box)
     paint = Paint(f"{tone}.fill", f"{tone}.line", 1.0, "dashed" if tone == "regularise" else "solid")
     if box.count > 1:
         yield from _stacked(rectangle(x, y, box.width, box.height, paint), paint)
@@ -153,7 +158,8 @@ def _box(box: Box, x: float, y: float, direction: Direction) -> Iterator[Mark]:
     yield from _lines(box, x + box.width / 2, top + MARGIN, f"{tone}.text")
 
 
-def _tone(box: Box) -> str:
+def tone_of(box: Box) -> str:
+    """The palette's name for a box."""
     if box.heat is not None and box.heat != COLD:
         return f"heat{box.heat}"
     if box.heat == COLD and box.family is not Family.IO:
@@ -248,10 +254,10 @@ def _bands(bands: Sequence[Band], x: float, y: float, width: float, line: Paint,
 
 
 def _link(route: Route, boxes: dict[str, Box]) -> Part:
-    paint = _PAINTS[route.link.kind]
+    paint = PAINTS[route.link.kind]
     marks: list[Mark] = [Curve(route.points, paint)]
     if route.tip is not None:
-        marks.append(_arrow(route.points[-1], route.tip, paint))
+        marks.append(arrow(route.points[-1], route.tip, paint))
     return Part(None, f"link {route.link.kind}", _link_label(route.link, boxes), tuple(marks))
 
 
@@ -261,7 +267,7 @@ def _link_label(link: Link, boxes: dict[str, Box]) -> str:
     return f"{_LINK_NAMES[link.kind]} from {boxes[link.tail].path} to {boxes[link.head].path}"
 
 
-def _arrow(base: Point, tip: Point, paint: Paint) -> Polygon:
+def arrow(base: Point, tip: Point, paint: Paint) -> Polygon:
     """A triangle with its point at ``tip``."""
     dx, dy = tip[0] - base[0], tip[1] - base[1]
     length = (dx * dx + dy * dy) ** 0.5 or 1.0

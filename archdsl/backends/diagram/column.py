@@ -1,0 +1,238 @@
+"""The tall column of the papers: what stands below what, what side by side, and which streams go around.
+
+A network between its input and its main output is a series of parts: boxes that every stream passes through, and
+between two of them branches side by side. What leads elsewhere (auxiliary heads, second inputs) stands beside it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from archdsl.backends.diagram.figure import Box, Figure, Link, LinkKind
+from archdsl.ops.base import Family
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Parts one below the other."""
+
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Branches:
+    """Series side by side that begin at the box before them and end at the one behind."""
+
+    series: tuple[Series, ...]
+
+
+#: The key of a box, or branches.
+Part = str | Branches
+
+
+@dataclass(frozen=True, slots=True)
+class Arc:
+    """A stream that goes around what stands between its ends; ``via`` are boxes on it that are not drawn as such."""
+
+    tail: str
+    head: str
+    kind: LinkKind
+    via: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """A series beside the column, with the streams from the column into it and from it into the column."""
+
+    series: Series
+    entering: tuple[tuple[str, str], ...]
+    leaving: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A figure as a column: the way from the input to the main output, what goes around, and what stands beside."""
+
+    series: Series
+    arcs: tuple[Arc, ...]
+    asides: tuple[Aside, ...]
+
+
+#: Families that may stand on a shortcut which the papers draw as a dotted line.
+_SHORT = frozenset({Family.POOL, Family.RESAMPLE, Family.VIEW})
+
+
+def arrange(figure: Figure) -> Column:
+    """Find series and branches in a figure."""
+    return _Arrangement(figure).run()
+
+
+def boxes_of(part: Part | Series) -> Iterator[str]:
+    """Keys of all boxes in a part, in running order of each branch."""
+    if isinstance(part, str):
+        yield part
+        return
+    for inner in part.parts if isinstance(part, Series) else part.series:
+        yield from boxes_of(inner)
+
+
+class _Arrangement:
+    def __init__(self, figure: Figure) -> None:
+        self._boxes: dict[str, Box] = {box.key: box for box in figure.boxes()}
+        self._into: defaultdict[str, list[str]] = defaultdict(list)
+        self._out: defaultdict[str, list[str]] = defaultdict(list)
+        self._kinds: dict[tuple[str, str], LinkKind] = {}
+        for link in _straight(figure):
+            self._into[link.head].append(link.tail)
+            self._out[link.tail].append(link.head)
+            self._kinds[link.tail, link.head] = link.kind
+        self._arcs: list[Arc] = []
+        self._asides: list[Aside] = []
+
+    def run(self) -> Column:
+        main = self._main()
+        series = self._series(main, None, None)
+        inside = set(main)
+        for rest in self._components([key for key in self._boxes if key not in inside]):
+            self._set_aside(rest)
+        return Column(series, tuple(self._arcs), tuple(self._asides))
+
+    def _main(self) -> list[str]:
+        """Boxes between the first input and the output that is furthest from it."""
+        distance: dict[str, int] = {}
+        for key in self._boxes:
+            before = [distance[tail] for tail in self._into[key] if tail in distance]
+            if before or not distance:
+                distance[key] = max(before, default=-1) + 1
+        ends = [key for key in distance if not self._out[key]]
+        end = max(ends, key=lambda key: (self._boxes[key].kind == "output", distance[key]))
+        reaching, waiting = {end}, [end]
+        while waiting:
+            for tail in self._into[waiting.pop()]:
+                if tail not in reaching:
+                    reaching.add(tail)
+                    waiting.append(tail)
+        return [key for key in distance if key in reaching]
+
+    # Series and branches
+
+    def _series(self, keys: Sequence[str], entry: str | None, end: str | None) -> Series:
+        """Boxes in running order that all lie between ``entry`` and ``end``."""
+        cuts = self._cuts(keys, entry, end)
+        if keys and not cuts:
+            return self._spine(keys, entry, end)
+        parts: list[Part] = []
+        before, between = entry, list[str]()
+        for key in keys:
+            if key not in cuts:
+                between.append(key)
+                continue
+            parts += [*self._between(between, before, key), key]
+            before, between = key, []
+        return Series((*parts, *self._between(between, before, end)))
+
+    def _cuts(self, keys: Sequence[str], entry: str | None, end: str | None) -> set[str]:
+        """Boxes that every stream between the two ends passes through, those around all of them aside."""
+        place = {key: number for number, key in enumerate(keys)}
+        reach = 0
+        if entry is not None:
+            reach = max((place[head] for head in self._out[entry] if head in place), default=0)
+        cuts = set()
+        for key in keys:
+            if reach <= place[key]:
+                cuts.add(key)
+            heads = [len(keys) if head == end else place.get(head, 0) for head in self._out[key]]
+            reach = max(reach, *heads, 0)
+        return cuts
+
+    def _between(self, keys: Sequence[str], entry: str | None, end: str | None) -> Sequence[Part]:
+        """What stands between two neighbours of a series."""
+        ways = self._components(keys)
+        if not ways:
+            return ()
+        if entry is not None and end is not None:
+            if end in self._out[entry]:
+                self._arcs.append(Arc(entry, end, self._kinds[entry, end]))
+            ways = self._without_shortcuts(ways, entry, end)
+        series = [self._series(way, entry, end) for way in ways]
+        return series[0].parts if len(series) == 1 else (Branches(tuple(series)),)
+
+    def _without_shortcuts(self, ways: list[list[str]], entry: str, end: str) -> list[list[str]]:
+        """The ways without those that only fit the shape of a sum's shortcut, which become arcs."""
+        short = [way for way in ways if self._boxes[end].keyword == "add" and self._is_shortcut(way, entry, end)]
+        if len(short) == len(ways):
+            return ways
+        self._arcs += [Arc(entry, end, "projection", tuple(way)) for way in short]
+        return [way for way in ways if way not in short]
+
+    def _is_shortcut(self, way: Sequence[str], entry: str, end: str) -> bool:
+        if len(way) == 1 and self._kinds.get((entry, way[0])) == "projection":
+            return True
+        return all(self._boxes[key].family in _SHORT and self._boxes[key].kind == "operator" for key in way)
+
+    def _components(self, keys: Sequence[str]) -> list[list[str]]:
+        """Boxes in groups that hang together."""
+        groups: dict[str, list[str]] = {}
+        for key in keys:
+            found = list(dict.fromkeys(id for id, group in groups.items() if self._touches(group, key)))
+            merged = [member for id in found for member in groups.pop(id)]
+            groups[key] = [*merged, key]
+        order = {key: place for place, key in enumerate(keys)}
+        return sorted((sorted(group, key=order.__getitem__) for group in groups.values()), key=lambda g: order[g[0]])
+
+    def _touches(self, group: Collection[str], key: str) -> bool:
+        return not set(self._into[key]).isdisjoint(group) or not set(self._out[key]).isdisjoint(group)
+
+    # Where nothing but a longest way can be told
+
+    def _spine(self, keys: Sequence[str], entry: str | None, end: str | None) -> Series:
+        """The longest way as a series; other streams go around it, other boxes stand beside it."""
+        inside = set(keys)
+        length: dict[str, int] = {}
+        back: dict[str, str] = {}
+        for key in keys:
+            before = [tail for tail in self._into[key] if tail in inside]
+            length[key] = 1 + max((length[tail] for tail in before), default=0)
+            if before:
+                back[key] = max(before, key=length.__getitem__)
+        last = max(keys, key=lambda key: (end is None or end in self._out[key], length[key]))
+        spine = [last]
+        while spine[-1] in back:
+            spine.append(back[spine[-1]])
+        spine.reverse()
+        self._go_around([entry, *spine, end])
+        on_spine = set(spine)
+        for rest in self._components([key for key in keys if key not in on_spine]):
+            self._set_aside(rest)
+        return Series(tuple(spine))
+
+    def _go_around(self, spine: Sequence[str | None]) -> None:
+        place = {key: number for number, key in enumerate(spine) if key is not None}
+        for tail, start in place.items():
+            for head in self._out[tail]:
+                if place.get(head, 0) > start + 1:
+                    self._arcs.append(Arc(tail, head, self._kinds[tail, head]))
+
+    def _set_aside(self, keys: Sequence[str]) -> None:
+        inside = set(keys)
+        entering = tuple((tail, key) for key in keys for tail in self._into[key] if tail not in inside)
+        leaving = tuple((key, head) for key in keys for head in self._out[key] if head not in inside)
+        self._asides.append(Aside(self._series(keys, None, None), entering, leaving))
+
+
+def _straight(figure: Figure) -> Iterator[Link]:
+    """Streams from box to box, each pair once, with junctions left out."""
+    boxes = {box.key for box in figure.boxes()}
+    feeds = {link.head: link.tail for link in figure.links if link.head not in boxes}
+    seen: set[tuple[str, str]] = set()
+    for link in figure.links:
+        if link.kind in ("tied", "reference") or link.head not in boxes:
+            continue
+        tail = link.tail
+        while tail not in boxes:
+            tail = feeds[tail]
+        if (tail, link.head) not in seen:
+            seen.add((tail, link.head))
+            yield Link(tail, link.head, link.kind, link.stream)

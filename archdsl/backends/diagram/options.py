@@ -1,0 +1,98 @@
+"""How a network is to be drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from archdsl.backends.diagram.dot import Direction
+from archdsl.backends.diagram.engine import DrawingError
+from archdsl.backends.diagram.heat import Heat
+from archdsl.backends.diagram.sketch import Detail, Shapes
+from archdsl.backends.diagram.theme import ThemeName
+from archdsl.diagnostic import near
+
+Style = Literal["graph", "paper"]
+Format = Literal["svg", "png", "pdf", "tikz", "dot", "json"]
+
+#: Pixels to the inch of a PNG: twice a screen's, so that small text is sharp.
+DPI = 144.0
+
+_CHOICES: dict[str, Any] = {
+    "style": Style,
+    "format": Format,
+    "theme": ThemeName,
+    "detail": Detail,
+    "direction": Direction,
+    "shapes": Shapes,
+    "heat": Heat,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to draw.
+
+    Parameters
+    ----------
+    style
+        ``graph``: boxes in nested frames, copies folded. ``paper``: the tall column of flat boxes that papers print,
+        skips around it; takes several networks side by side.
+    format
+        ``svg``, ``png``, ``pdf``, ``tikz`` (for LaTeX), ``dot`` (for other tools), ``json`` (boxes, links and places).
+    theme
+        ``light``, ``dark``, or ``auto``: an SVG that follows the reader's screen.
+    depth
+        Levels of blocks to open; without it, as many as fit about 40 boxes.
+    expand, collapse
+        Paths of blocks, or names of definitions, that are open or closed whatever the depth.
+    detail
+        ``default`` fuses a layer with its norm and activation; ``ops`` draws each operator; ``full`` each copy too.
+    direction
+        ``TB`` from top to bottom, ``LR`` from left to right.
+    shapes
+        Which boxes state the shape of their output: ``all``, ``change`` (layers, and what changes it), ``none``.
+    heat
+        Colours boxes by a figure, which they state: ``params``, ``macs``, ``memory`` (of outputs), ``receptive``.
+    legend
+        Whether to explain colours and lines below the picture.
+    dpi
+        Pixels to the inch of a PNG.
+    engine
+        Layout engine: a program's name or path; without it, ``graphviz-pure``, then ``dot``.
+
+    Raises
+    ------
+    DrawingError
+        An option has a value that it cannot have.
+    """
+
+    style: Style = "graph"
+    format: Format = "svg"
+    theme: ThemeName = "light"
+    depth: int | None = None
+    expand: tuple[str, ...] = ()
+    collapse: tuple[str, ...] = ()
+    detail: Detail = "default"
+    direction: Direction = "TB"
+    shapes: Shapes = "change"
+    heat: Heat | None = None
+    legend: bool = True
+    dpi: float = DPI
+    engine: str | None = None
+
+    def __post_init__(self) -> None:
+        for option, choices in _CHOICES.items():
+            value = getattr(self, option)
+            if value is not None:
+                _require(option, value, get_args(choices))
+        if not 10 <= self.dpi <= 1200:
+            raise DrawingError(f"{self.dpi:g} dots per inch is out of range: 10 to 1200")
+
+
+def _require(option: str, value: str, known: tuple[str, ...]) -> None:
+    """Refuse a value that is none of an option's choices."""
+    if value not in known:
+        guess = near(str(value), known)
+        hint = f"did you mean {guess!r}?" if guess else f"known: {', '.join(known)}"
+        raise DrawingError(f"{value!r} is no {option}; {hint}")

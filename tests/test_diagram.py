@@ -303,7 +303,7 @@ def test_full_detail_draws_every_operator() -> None:
 @pytest.mark.parametrize("option", ["style", "format", "theme", "detail", "direction", "shapes"])
 def test_wrong_option_is_named(option: str) -> None:
     with pytest.raises(DrawingError, match=f"no {option}"):
-        draw(graph_of(PLAIN), **{option: "nonsense"})
+        draw(graph_of(PLAIN), **{option: "nonsense"})  # type: ignore[arg-type]
 
 
 def test_wrong_resolution_is_refused() -> None:
@@ -645,7 +645,7 @@ def test_same_bytes_on_every_run(format: str) -> None:
         ).stdout
         for seed, locale in (("0", "C"), ("4711", "C.UTF-8"))
     }
-    assert pictures == {draw(graph_of(RESNET), format=format)}  # type: ignore[arg-type]
+    assert pictures == {draw(graph_of(RESNET), format=format)}
 
 
 # Engines

@@ -84,7 +84,7 @@ class _Arrangement:
         self._into: defaultdict[str, list[str]] = defaultdict(list)
         self._out: defaultdict[str, list[str]] = defaultdict(list)
         self._kinds: dict[tuple[str, str], LinkKind] = {}
-        for link in _straight(figure):
+        for link in streams(figure):
             self._into[link.head].append(link.tail)
             self._out[link.tail].append(link.head)
             self._kinds[link.tail, link.head] = link.kind
@@ -160,17 +160,23 @@ class _Arrangement:
         return series[0].parts if len(series) == 1 else (Branches(tuple(series)),)
 
     def _without_shortcuts(self, ways: list[list[str]], entry: str, end: str) -> list[list[str]]:
-        """The ways without those that only fit the shape of a sum's shortcut, which become arcs."""
-        short = [way for way in ways if self._boxes[end].keyword == "add" and self._is_shortcut(way, entry, end)]
-        if len(short) == len(ways):
+        """The ways without those that only fit the shape of a skip, which become arcs."""
+        kinds = [self._shortcut(way, entry, end) for way in ways]
+        if None not in kinds:
             return ways
-        self._arcs += [Arc(entry, end, "projection", tuple(way)) for way in short]
-        return [way for way in ways if way not in short]
+        self._arcs += [Arc(entry, end, kind, tuple(way)) for way, kind in zip(ways, kinds, strict=True) if kind]
+        return [way for way, kind in zip(ways, kinds, strict=True) if kind is None]
 
-    def _is_shortcut(self, way: Sequence[str], entry: str, end: str) -> bool:
-        if len(way) == 1 and self._kinds.get((entry, way[0])) == "projection":
-            return True
-        return all(self._boxes[key].family in _SHORT and self._boxes[key].kind == "operator" for key in way)
+    def _shortcut(self, way: Sequence[str], entry: str, end: str) -> LinkKind | None:
+        """What kind of skip a way is, if it is one: a projection into a sum, or nothing but a change of shape."""
+        boxes = [self._boxes[key] for key in way]
+        if self._boxes[end].family is not Family.MERGE or any(box.kind != "operator" for box in boxes):
+            return None
+        if all(box.family is Family.VIEW for box in boxes):
+            return "identity"
+        is_sum = self._boxes[end].keyword == "add"
+        is_projection = len(way) == 1 and self._kinds.get((entry, way[0])) == "projection"
+        return "projection" if is_sum and (is_projection or all(box.family in _SHORT for box in boxes)) else None
 
     def _components(self, keys: Sequence[str]) -> list[list[str]]:
         """Boxes in groups that hang together."""
@@ -222,8 +228,8 @@ class _Arrangement:
         self._asides.append(Aside(self._series(keys, None, None), entering, leaving))
 
 
-def _straight(figure: Figure) -> Iterator[Link]:
-    """Streams from box to box, each pair once, with junctions left out."""
+def streams(figure: Figure) -> Iterator[Link]:
+    """Links that carry a stream, from box to box, each pair once, with junctions left out."""
     boxes = {box.key for box in figure.boxes()}
     feeds = {link.head: link.tail for link in figure.links if link.head not in boxes}
     seen: set[tuple[str, str]] = set()

@@ -52,6 +52,10 @@ def _paint(subjects: Sequence[Subject], options: Options) -> Scene:
         from archdsl.backends.diagram.styles.paper import paint_paper
 
         return paint_paper(subjects, options)
+    if options.style == "volumes":
+        from archdsl.backends.diagram.styles.volumes import paint_volumes
+
+        return paint_volumes(subjects, options)
     from archdsl.backends.diagram.legible import legible
     from archdsl.backends.diagram.styles.graph import paint_graph
 

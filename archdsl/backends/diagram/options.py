@@ -12,7 +12,7 @@ from archdsl.backends.diagram.sketch import Detail, Shapes
 from archdsl.backends.diagram.theme import ThemeName
 from archdsl.diagnostic import near
 
-Style = Literal["graph", "paper"]
+Style = Literal["graph", "paper", "volumes"]
 Format = Literal["svg", "png", "pdf", "tikz", "dot", "json"]
 
 #: Pixels to the inch of a PNG: twice a screen's, so that small text is sharp.
@@ -37,7 +37,7 @@ class Options:
     ----------
     style
         ``graph``: boxes in nested frames, copies folded. ``paper``: the tall column of flat boxes that papers print,
-        skips around it; takes several networks side by side.
+        skips around it; takes several networks side by side. ``volumes``: feature maps as boxes in space.
     format
         ``svg``, ``png``, ``pdf``, ``tikz`` (for LaTeX), ``dot`` (for other tools), ``json`` (boxes, links and places).
     theme

@@ -110,6 +110,13 @@ class Scene:
             yield from part.flat()
 
 
+def roles_of(mark: Mark) -> list[str]:
+    """Roles of the colours of a mark."""
+    if isinstance(mark, Text):
+        return [mark.role]
+    return [role for role in (mark.paint.fill, mark.paint.stroke) if role is not None]
+
+
 def rectangle(x: float, y: float, width: float, height: float, paint: Paint) -> Polygon:
     """A rectangle by its top left corner."""
     return Polygon(((x, y), (x + width, y), (x + width, y + height), (x, y + height)), paint)

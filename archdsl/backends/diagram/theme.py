@@ -57,6 +57,8 @@ class Theme:
             return self.frame_line
         if name.startswith("heat"):
             return heat_colour(int(name.removeprefix("heat")), part)
+        if part in _SHADES:
+            return _mixed(self.tones[name].fill, *_SHADES[part])
         if part:
             return str(getattr(self.tones[name], part))
         return str(getattr(self, name))
@@ -65,7 +67,7 @@ class Theme:
         """Every role."""
         plain = ["paper", "text", "faint", "line", "skip", "tied", "frame.line"]
         frames = [f"frame.{depth}" for depth in range(len(self.frame_fills))]
-        return plain + frames + [f"{name}.{part}" for name in self.tones for part in ("fill", "line", "text")]
+        return plain + frames + [f"{name}.{part}" for name in self.tones for part in ("fill", "line", "text", *_SHADES)]
 
 
 def heat_colour(level: int, part: str) -> str:
@@ -79,6 +81,15 @@ def heat_colour(level: int, part: str) -> str:
         return "#000000" if _luminance(mixed) > _EVEN else "#FFFFFF"
     return "#" + "".join(f"{value if part == 'fill' else round(value * 0.75):02X}" for value in mixed)
 
+
+def _mixed(colour: str, other: str, share: float) -> str:
+    """A colour with a share of another in it."""
+    pairs = zip(bytes.fromhex(colour[1:]), bytes.fromhex(other[1:]), strict=True)
+    return "#" + "".join(f"{round(one + (two - one) * share):02X}" for one, two in pairs)
+
+
+#: The sides of a volume that face up and to the right: what is mixed into the fill, and how much of it.
+_SHADES = {"top": ("#FFFFFF", 0.35), "side": ("#000000", 0.14)}
 
 #: Luminance on which white and black text are equally legible.
 _EVEN = 0.179

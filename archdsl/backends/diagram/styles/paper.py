@@ -7,7 +7,7 @@ Deep residual learning for image recognition, arXiv:1512.03385, figure 3).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from archdsl.backends.diagram.boxes import badge_text
@@ -20,12 +20,13 @@ from archdsl.backends.diagram.options import Options
 from archdsl.backends.diagram.page import compose, moved
 from archdsl.backends.diagram.scene import Line, Mark, Paint, Part, Point, Scene, Text, bent, rounded
 from archdsl.backends.diagram.styles.graph import PAINTS, arrow, legend_of, tone_of
+from archdsl.backends.diagram.styles.signs import DIAMETER, SIGNS, sign
 from archdsl.backends.diagram.subject import Subject, unfused
 from archdsl.graph.graph import Graph
 from archdsl.ops.base import Family
 
 SIZE, SMALL = 8.0, 7.0
-_HEIGHT, _TALL, _DOT = 14.0, 25.0, 11.0
+_HEIGHT, _TALL = 14.0, 25.0
 _GAP = 11.0
 #: Room between a fork and the boxes below it, and the same above a join.
 _BUS = 7.0
@@ -163,7 +164,7 @@ class _Drawing:
     # Sizes
 
     def _is_dot(self, key: str) -> bool:
-        return self._boxes[key].keyword in _SIGNS and self._boxes[key].count == 1
+        return self._boxes[key].keyword in SIGNS and self._boxes[key].count == 1
 
     def _natural(self, key: str) -> float:
         box = self._boxes[key]
@@ -176,7 +177,7 @@ class _Drawing:
             half = (sum(one.left + one.right for one in inner) + _BESIDE * (len(inner) - 1)) / 2
             return _Extent(half, half, max(one.height for one in inner) + 2 * _BUS)
         if self._is_dot(part):
-            return _Extent(_DOT / 2, _DOT / 2, _DOT)
+            return _Extent(DIAMETER / 2, DIAMETER / 2, DIAMETER)
         half = (self._width if part in self._trunk else self._natural(part)) / 2
         return _Extent(half, half, _TALL if _lines(self._boxes[part]) else _HEIGHT)
 
@@ -361,9 +362,7 @@ class _Drawing:
         role = f"box {box.kind if box.kind != 'operator' else tone}"
         identifier = f"{self.graph.name}.{box.path}"
         if self._is_dot(box.key):
-            circle = rounded(left, place.top, place.width, place.height, place.width / 2, paint)
-            sign = [Line(points, Paint(stroke=f"{tone}.text", width=0.9)) for points in _sign(box.keyword, place)]
-            return Part(identifier, role, box.spoken, (circle, *sign))
+            return Part(identifier, role, box.spoken, sign(box.keyword, (place.x, place.middle), tone))
         radius = place.height / 2 if box.family is Family.IO else 2.0
         marks: list[Mark] = [rounded(left, place.top, place.width, place.height, radius, paint)]
         room = place.width - 8
@@ -427,17 +426,6 @@ _ARCS: dict[LinkKind, Paint] = {
     "projection": replace(PAINTS["flow"], dash="dotted"),
 }
 _ARC_NAMES: tuple[tuple[str, LinkKind], ...] = (("identity skip", "identity"), ("projection", "projection"))
-
-#: Merges that papers draw as a sign in a circle.
-_SIGNS = {"add": "+", "mul": "x"}
-
-
-def _sign(keyword: str, place: _Place) -> Iterable[tuple[Point, Point]]:
-    x, y, r = place.x, place.middle, 3.2
-    if keyword == "add":
-        return ((x - r, y), (x + r, y)), ((x, y - r), (x, y + r))
-    r *= 0.72
-    return ((x - r, y - r), (x + r, y + r)), ((x - r, y + r), (x + r, y - r))
 
 
 def _lines(box: Box) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from xml.sax.saxutils import escape, quoteattr
 
 from archdsl.backends.diagram.metrics import text_width
-from archdsl.backends.diagram.scene import Curve, Line, Mark, Paint, Part, Point, Polygon, Scene, Text
+from archdsl.backends.diagram.scene import Curve, Line, Mark, Paint, Part, Point, Polygon, Scene, Text, roles_of
 from archdsl.backends.diagram.theme import DARK, FONTS, LIGHT, Theme, ThemeName
 
 _DASHES = {"dashed": "4 2.5", "dotted": "1 2.2"}
@@ -35,17 +35,19 @@ def _document(scene: Scene, theme: ThemeName) -> Iterator[str]:
     )
     yield f'<title id="diagram-title">{_text(scene.title)}</title>'
     yield f'<desc id="diagram-description">{_text(scene.description)}</desc>'
-    yield f"<style>{_style_sheet(theme)}</style>"
+    yield f"<style>{_style_sheet(scene, theme)}</style>"
     for part in scene.parts:
         yield from _part(part, base)
     yield "</svg>"
 
 
-def _style_sheet(theme: ThemeName) -> str:
-    """Dark colours, by role: for ``class="dark"``, and where the reader prefers them if the theme leaves it open."""
+def _style_sheet(scene: Scene, theme: ThemeName) -> str:
+    """Dark colours of the roles in the scene, for ``class="dark"``, and with ``auto`` where the reader prefers them."""
+    used = {role for mark in scene.marks() for role in roles_of(mark)}
     rules = [
         f".{prefix}-{role.replace('.', '-')}{{{attribute}:{DARK.colour(role)}}}"
         for role in DARK.roles()
+        if role in used
         for prefix, attribute in (("f", "fill"), ("s", "stroke"))
     ]
     dark = "".join(f".archdsl.dark {rule}" for rule in rules)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from archdsl.backends.diagram.scene import Curve, Line, Mark, Paint, Point, Polygon, Scene, Text
+from archdsl.backends.diagram.scene import Curve, Line, Mark, Paint, Point, Polygon, Scene, Text, roles_of
 from archdsl.backends.diagram.theme import Theme
 
 _ANCHORS = {"start": "base west", "middle": "base", "end": "base east"}
@@ -46,7 +46,7 @@ def write_tikz(scene: Scene, theme: Theme) -> bytes:
 
 
 def _document(scene: Scene, theme: Theme) -> Iterator[str]:
-    colours = dict.fromkeys(theme.colour(role) for mark in scene.marks() for role in _roles(mark))
+    colours = dict.fromkeys(theme.colour(role) for mark in scene.marks() for role in roles_of(mark))
     names = {colour: f"archdsl{number}" for number, colour in enumerate(colours, 1)}
     yield f"% {_one_line(scene.title)}"
     yield f"% {_one_line(scene.description)}"
@@ -57,15 +57,9 @@ def _document(scene: Scene, theme: Theme) -> Iterator[str]:
     yield r"\begin{tikzpicture}[x=1bp, y=-1bp, inner sep=0pt, outer sep=0pt, line join=round]"
     yield rf"\useasboundingbox (0,0) rectangle {_point((scene.width, scene.height))};"
     for mark in scene.marks():
-        yield _mark(mark, {role: names[theme.colour(role)] for role in _roles(mark)})
+        yield _mark(mark, {role: names[theme.colour(role)] for role in roles_of(mark)})
     yield r"\end{tikzpicture}%"
     yield r"\endgroup"
-
-
-def _roles(mark: Mark) -> list[str]:
-    if isinstance(mark, Text):
-        return [mark.role]
-    return [role for role in (mark.paint.fill, mark.paint.stroke) if role is not None]
 
 
 def _mark(mark: Mark, names: Mapping[str, str]) -> str:

@@ -172,11 +172,10 @@ class _Arrangement:
         boxes = [self._boxes[key] for key in way]
         if self._boxes[end].family is not Family.MERGE or any(box.kind != "operator" for box in boxes):
             return None
-        if all(box.family is Family.VIEW for box in boxes):
-            return "identity"
-        is_sum = self._boxes[end].keyword == "add"
+        if self._boxes[end].keyword != "add":
+            return "identity" if all(box.family is Family.VIEW for box in boxes) else None
         is_projection = len(way) == 1 and self._kinds.get((entry, way[0])) == "projection"
-        return "projection" if is_sum and (is_projection or all(box.family in _SHORT for box in boxes)) else None
+        return "projection" if is_projection or all(box.family in _SHORT for box in boxes) else None
 
     def _components(self, keys: Sequence[str]) -> list[list[str]]:
         """Boxes in groups that hang together."""

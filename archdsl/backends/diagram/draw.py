@@ -44,7 +44,22 @@ def draw(graph: Graph, *others: Graph, analysis: Analysis | None = None, **optio
 
         layout, figure = legible(only(subjects, "graph"), chosen)
         return write_json(figure, layout)
+    if chosen.style == "table":
+        return _tabulate(subjects, chosen)
     return _write(_paint(subjects, chosen), chosen)
+
+
+def _tabulate(subjects: Sequence[Subject], options: Options) -> bytes:
+    from archdsl.backends.diagram.stages import tabulate
+    from archdsl.backends.diagram.writers.table import write_csv, write_latex, write_markdown, write_text
+
+    table = tabulate(subjects, options)
+    writers = {"txt": write_text, "md": write_markdown, "csv": write_csv, "tex": write_latex}
+    if options.format in writers:
+        return writers[options.format](table)
+    from archdsl.backends.diagram.styles.table import paint_table
+
+    return _write(paint_table(table, f"Stages of {', '.join(table.names)}."), options)
 
 
 def _paint(subjects: Sequence[Subject], options: Options) -> Scene:
@@ -74,7 +89,7 @@ def _write(scene: Scene, options: Options) -> bytes:
         from archdsl.backends.diagram.writers.pdf import write_pdf
 
         return write_pdf(scene, theme)
-    if options.format == "tikz":
+    if options.format in ("tikz", "tex"):
         from archdsl.backends.diagram.writers.tikz import write_tikz
 
         return write_tikz(scene, theme)

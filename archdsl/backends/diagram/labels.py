@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable, Sequence
 
 from archdsl.backends.diagram.blocks import Block
-from archdsl.graph.graph import Output
-from archdsl.ops.base import TensorType
+from archdsl.backends.diagram.figure import Box
+from archdsl.graph.graph import Graph, Output
+from archdsl.ops.base import Family, TensorType
 
 _PREFIXES = ("", "K", "M", "G", "T", "P", "E")
 
@@ -106,3 +107,19 @@ def plain_text(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return f"[{', '.join(map(plain_text, value))}]" if isinstance(value, list | tuple) else str(value)
+
+
+def paper_words(box: Box, graph: Graph) -> str:
+    """A box as papers write it: ``3x3 conv, 64, /2``."""
+    outputs = graph.nodes[box.nodes[-1]].outputs if box.nodes else ()
+    if box.kind != "operator" or not outputs:
+        return box.title
+    if box.keyword == "input":
+        return f"{box.title.lower()} {outputs[0]}"
+    if box.family is Family.LINEAR:
+        return f"{box.title.lower()} {outputs[0].channels}"
+    window = re.match(r"(\w+) (\d+(?:x\d+)*)\b ?(.*)", box.title)
+    if not window or box.family not in (Family.CONV, Family.POOL):
+        return box.title
+    channels = str(outputs[0].channels) if box.family is Family.CONV else ""
+    return ", ".join(part for part in (f"{window[2]} {window[1].lower()}", channels, window[3]) if part)

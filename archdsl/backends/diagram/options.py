@@ -12,11 +12,14 @@ from archdsl.backends.diagram.sketch import Detail, Shapes
 from archdsl.backends.diagram.theme import ThemeName
 from archdsl.diagnostic import near
 
-Style = Literal["graph", "paper", "volumes"]
-Format = Literal["svg", "png", "pdf", "tikz", "dot", "json"]
+Style = Literal["graph", "paper", "volumes", "table"]
+Format = Literal["svg", "png", "pdf", "tikz", "tex", "dot", "json", "txt", "md", "csv"]
 
 #: Pixels to the inch of a PNG: twice a screen's, so that small text is sharp.
 DPI = 144.0
+
+#: Formats of tables alone.
+TABULAR = ("txt", "md", "csv")
 
 _CHOICES: dict[str, Any] = {
     "style": Style,
@@ -38,8 +41,10 @@ class Options:
     style
         ``graph``: boxes in nested frames, copies folded. ``paper``: the tall column of flat boxes that papers print,
         skips around it; takes several networks side by side. ``volumes``: feature maps as boxes in space.
+        ``table``: stages as rows, their layers as matrices; takes several networks.
     format
-        ``svg``, ``png``, ``pdf``, ``tikz`` (for LaTeX), ``dot`` (for other tools), ``json`` (boxes, links and places).
+        ``svg``, ``png``, ``pdf``, ``tikz`` or ``tex`` (for LaTeX), ``dot`` (for other tools), ``json`` (boxes, links
+        and places); a table also ``txt``, ``md`` and ``csv``, and its ``tex`` is a ``tabular``.
     theme
         ``light``, ``dark``, or ``auto``: an SVG that follows the reader's screen.
     depth
@@ -86,6 +91,8 @@ class Options:
             value = getattr(self, option)
             if value is not None:
                 _require(option, value, get_args(choices))
+        if self.format in TABULAR and self.style != "table":
+            raise DrawingError(f"{self.format!r} is a format of style 'table'")
         if not 10 <= self.dpi <= 1200:
             raise DrawingError(f"{self.dpi:g} dots per inch is out of range: 10 to 1200")
 

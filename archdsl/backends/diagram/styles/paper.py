@@ -6,7 +6,6 @@ Deep residual learning for image recognition, arXiv:1512.03385, figure 3).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,7 +13,7 @@ from archdsl.backends.diagram.boxes import badge_text
 from archdsl.backends.diagram.column import Arc, Aside, Branches, Series, arrange, boxes_of
 from archdsl.backends.diagram.column import Part as ColumnPart
 from archdsl.backends.diagram.figure import COLD, Box, Figure, Frame, LinkKind, Member, keys_of
-from archdsl.backends.diagram.labels import sentence
+from archdsl.backends.diagram.labels import paper_words, sentence
 from archdsl.backends.diagram.metrics import shorten, text_width
 from archdsl.backends.diagram.options import Options
 from archdsl.backends.diagram.page import compose, moved
@@ -335,20 +334,8 @@ class _Drawing:
     # Words
 
     def _words(self, box: Box) -> str:
-        """A box as papers write it: ``3x3 conv, 64, /2``."""
-        outputs = self.graph.nodes[box.nodes[-1]].outputs if box.nodes else ()
-        channels = str(outputs[0].channels) if outputs else ""
-        parts = [box.title]
-        if box.kind == "operator":
-            window = re.match(r"(\w+) (\d+(?:x\d+)*)\b ?(.*)", box.title)
-            if window and box.family in (Family.CONV, Family.POOL):
-                name = window[1] if window[1].endswith("Pool") else window[1].lower()
-                parts = [f"{window[2]} {name.lower()}", channels if box.family is Family.CONV else "", window[3]]
-            elif box.family is Family.LINEAR:
-                parts = [f"{box.title.lower()} {channels}"]
-            elif box.keyword == "input":
-                parts = [f"{box.title.lower()} {outputs[0]}"]
-        text = ", ".join(part for part in parts if part)
+        """A box as papers write it, with its copies and its heat."""
+        text = paper_words(box, self.graph)
         if box.heat is not None and box.heat != COLD and box.details:
             text += f" · {box.details[-1]}"
         return f"{text}  {badge_text(box.count)}".strip()

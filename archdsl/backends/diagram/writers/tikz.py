@@ -100,7 +100,12 @@ def _words(mark: Text, colour: str) -> str:
     series = r"\bfseries" if mark.bold else r"\mdseries"
     font = rf"\fontfamily{{phv}}\fontsize{{{size}}}{{{leading}}}{series}\selectfont"
     options = f"anchor={_ANCHORS[mark.anchor]}, text={colour}, font={font}"
-    return rf"\node[{options}] at {_point((mark.x, mark.y))} {{{_one_line(mark.text).translate(_ESCAPES)}}};"
+    return rf"\node[{options}] at {_point((mark.x, mark.y))} {{{escaped(_one_line(mark.text))}}};"
+
+
+def escaped(text: str) -> str:
+    """Text that TeX sets as it stands."""
+    return text.translate(_ESCAPES)
 
 
 def _point(point: Point) -> str:

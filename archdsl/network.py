@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from archdsl.analysis import Analysis
+    from archdsl.analysis.compare import Comparison
     from archdsl.backends.python.module import PythonSource
     from archdsl.graph.graph import Graph
 
@@ -93,6 +94,12 @@ class Network:
         if path is not None:
             write(Path(path), picture)
         return picture
+
+    def compare(self, other: Network) -> Comparison:
+        """Compare with another network: its operators, and which weights survive."""
+        from archdsl.analysis.compare import compare
+
+        return compare(self.graph, other.graph, self.analysis.cost, other.analysis.cost)
 
     def source(self) -> PythonSource:
         """A PyTorch module of its own as Python source, with the line of the specification for each of its lines."""

@@ -43,15 +43,16 @@ def report(diagnostics: Iterable[Diagnostic]) -> None:
         click.echo(render_text(findings, colour=colour), err=True, color=colour)
 
 
-def saved(path: Path, content: str | bytes) -> None:
-    """Write a file and say so; ``-`` is standard output."""
+def saved(path: Path, content: str | bytes, *, quiet: bool = False) -> None:
+    """Write a file and say so, unless ``quiet``; ``-`` is standard output."""
     if str(path) == "-":
         click.echo(content, nl=False)
         return
     from archdsl.project import write
 
     write(path, content)
-    click.echo(f"wrote {path}")
+    if not quiet:
+        click.echo(f"wrote {path}")
 
 
 @contextmanager

@@ -20,6 +20,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 def picture_options(command: Command) -> Command:
     """Give a command the options that say how to draw; what they may be is the drawing's own affair."""
     for option in (
+        click.option("--dpi", type=float, help="Pixels to the inch of a PNG."),
         click.option("--engine", metavar="PROGRAM", help="Graphviz to lay out with, in place of the one installed."),
         click.option(
             "--collapse", multiple=True, metavar="NAME", help="Keep a block or definition closed; repeatable."
@@ -48,7 +49,6 @@ def picture_options(command: Command) -> Command:
     help="File to write, whose suffix decides the format; - for stdout.",
 )
 @click.option("--format", metavar="NAME", help="Format, in place of the one of the suffix; svg on stdout.")
-@click.option("--dpi", type=float, help="Pixels to the inch of a PNG.")
 @picture_options
 @target_options
 def command(

@@ -16,7 +16,7 @@ from archdsl.cli.console import Failure, report
 from archdsl.diagnostic import ArchError, near
 
 #: Files of this package with a ``command``, in the order of ``--help``.
-COMMANDS = ("check", "summary", "draw", "compile", "build", "zoo", "ops", "explain")
+COMMANDS = ("check", "summary", "draw", "diff", "compile", "build", "zoo", "ops", "explain")
 
 FINDINGS, INTERRUPTED = 1, 130
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from archdsl.analysis.analyse import Analysis, analyse
-from archdsl.backends.diagram.engine import run_engine
+from archdsl.analysis.compare import Comparison
+from archdsl.backends.diagram.engine import DrawingError, run_engine
 from archdsl.backends.diagram.options import Options
 from archdsl.backends.diagram.scene import Scene
 from archdsl.backends.diagram.subject import Subject, only
@@ -99,3 +100,23 @@ def _write(scene: Scene, options: Options) -> bytes:
         return run_engine(source, *arguments, engine=options.engine)
 
     return write_png(scene, theme, options.dpi, rasterise)
+
+
+def draw_difference(comparison: Comparison, **options: Any) -> bytes:
+    """A picture of what differs between two networks; see ``Options``, of which ``style`` is always ``graph``.
+
+    Raises
+    ------
+    DrawingError
+        An option has a value that it cannot have, or there is no engine that works.
+    """
+    from archdsl.backends.diagram.difference import unite
+    from archdsl.backends.diagram.legible import place
+    from archdsl.backends.diagram.styles.graph import paint_graph
+
+    chosen = Options(**options)
+    if chosen.style != "graph" or chosen.format in ("dot", "json"):
+        raise DrawingError("a difference is drawn in style 'graph', as svg, png, pdf or tikz")
+    before, after = (Subject(graph, analyse(graph)) for graph in (comparison.before, comparison.after))
+    figure = unite(comparison, before, after, chosen)
+    return _write(paint_graph(figure, place(figure, chosen), legend=chosen.legend), chosen)

@@ -15,6 +15,8 @@ LinkKind = Literal["flow", "identity", "projection", "reference", "tied"]
 #: A family for operators; a folded-up ``block`` or ``exit``; the pill of an ``output``.
 BoxKind = Literal["operator", "block", "exit", "output"]
 
+#: What became of a part of a network in another one.
+Change = Literal["same", "changed", "added", "removed"]
 #: Heat of a box of which the figure that a heat map shows says nothing.
 COLD = -1
 
@@ -59,6 +61,8 @@ class Box:
         Whether the operator that names the box looks at each place alone: a window of one.
     heat
         Level on the scale of a heat map, from 0; ``COLD`` for a box that has none, None without a heat map.
+    change
+        What became of it, in a figure of two networks; None in others.
     """
 
     key: str
@@ -79,6 +83,7 @@ class Box:
     places: int = 0
     is_pointwise: bool = False
     heat: int | None = None
+    change: Change | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +127,7 @@ class Link:
     head: str
     kind: LinkKind = "flow"
     stream: str = ""
+    change: Change | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,20 +23,31 @@ def legible(subject: Subject, options: Options) -> tuple[Layout, Figure]:
     DrawingError
         A block does not exist, or there is no engine that works.
     """
-
-    def place(source: str, seconds: float) -> bytes:
-        return run_engine(source, "-Tjson0", engine=options.engine, time_limit=seconds)
-
     is_fixed = options.depth is not None or options.detail == "full" or options.direction == "LR"
     best: tuple[Layout, Figure] | None = None
     for budget in BUDGETS[:1] if is_fixed else BUDGETS:
         figure = subject.figure(options, budget=budget)
         if best is not None and figure == best[1]:
             continue
-        layout = lay_out(figure, options.direction, place)
+        layout = place(figure, options)
         if best is None or scale(layout) > scale(best[0]) * MIN_GAIN:
             best = layout, figure
         if scale(best[0]) >= MIN_SCALE:
             break
     assert best is not None
     return best
+
+
+def place(figure: Figure, options: Options) -> Layout:
+    """Lay a figure out with the engine that is asked for.
+
+    Raises
+    ------
+    DrawingError
+        There is no engine that works.
+    """
+
+    def run(source: str, seconds: float) -> bytes:
+        return run_engine(source, "-Tjson0", engine=options.engine, time_limit=seconds)
+
+    return lay_out(figure, options.direction, run)

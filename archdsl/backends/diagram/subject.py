@@ -22,15 +22,24 @@ class Subject:
     graph: Graph
     analysis: Analysis
 
-    def figure(self, options: Options, *, budget: int | None, folds: bool = True) -> Figure:
+    def figure(
+        self,
+        options: Options,
+        *,
+        budget: int | None,
+        folds: bool = True,
+        opened: frozenset[int] | None = None,
+    ) -> Figure:
         """What a diagram with at most about ``budget`` boxes shows; with ``folds``, copies once.
+
+        With ``opened``, the blocks of these scopes are open, and no others.
 
         Raises
         ------
         DrawingError
             A block that is to be open or closed does not exist.
         """
-        view = View(options.depth, tuple(options.expand), tuple(options.collapse), budget)
+        view = View(options.depth, tuple(options.expand), tuple(options.collapse), budget, opened)
         try:
             plain = sketch(
                 self.graph, self.analysis.cost, view, detail=options.detail, shapes=options.shapes, folds=folds

@@ -128,6 +128,9 @@ LIGHT = Theme(
         "regularise": Tone("#FFFFFF", "#8A949C", _INK),
         "io": Tone("#2B3640", "#2B3640", "#FFFFFF"),
         "block": Tone("#FFFFFF", "#5B6770", _INK),
+        "same": Tone("#FFFFFF", "#C3CAD0", "#66717B"),
+        "added": Tone("#DCEBFA", "#0B5CAD", _INK),
+        "removed": Tone("#F7E8D9", "#8A4B14", _INK),
     },
 )
 
@@ -152,5 +155,8 @@ DARK = Theme(
         "regularise": Tone("#12171B", "#8A96A0", _SNOW),
         "io": Tone("#DDE3E8", "#DDE3E8", "#12171B"),
         "block": Tone("#1A2126", "#9AA6AF", _SNOW),
+        "same": Tone("#12171B", "#4F5B64", "#97A3AC"),
+        "added": Tone("#123A63", "#6FB4F5", _SNOW),
+        "removed": Tone("#4A2F16", "#E0A56B", _SNOW),
     },
 )

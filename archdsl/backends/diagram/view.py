@@ -28,12 +28,15 @@ class View:
         Paths or names of definitions whose blocks are open, with all around them, or closed, whatever the depth.
     budget
         Number of boxes not to exceed where ``depth`` does not decide; None for no limit.
+    opened
+        Numbers of the scopes whose blocks are open, whatever else is asked for; None leaves it to the rest.
     """
 
     depth: int | None = None
     expand: tuple[str, ...] = ()
     collapse: tuple[str, ...] = ()
     budget: int | None = NODE_BUDGET
+    opened: frozenset[int] | None = None
 
 
 def open_blocks(root: Block, view: View, extra: int = 0) -> frozenset[int]:
@@ -49,6 +52,8 @@ def open_blocks(root: Block, view: View, extra: int = 0) -> frozenset[int]:
     UnknownBlock
         ``view`` names a block that does not exist.
     """
+    if view.opened is not None:
+        return view.opened | {root.scope.id}
     known = list(_blocks(root, ()))
     _require_known(known, (*view.expand, *view.collapse))
     closed = {block.scope.id for block, _ in known if _is_named(block, view.collapse)}

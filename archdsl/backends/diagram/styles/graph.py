@@ -75,6 +75,8 @@ def legend_of(figures: Sequence[Figure]) -> tuple[list[tuple[str, Mark]], list[t
     """What colours and lines mean that are in some figures."""
     present = {family for figure in figures for family in figure.families()}
     swatches = [(_FAMILY_NAMES[family], _swatch(family)) for family in Family if family in present]
+    if any(box.change for box in figures[0].boxes()):
+        return _CHANGES, []
     if figures[0].heat:
         swatches = [(text, _heat_swatch(level)) for text, level in figures[0].heat]
     kinds = {link.kind for figure in figures for link in figure.links}
@@ -89,6 +91,13 @@ _LINK_NAMES: dict[LinkKind, str] = {
     "tied": "shared weights",
 }
 
+
+_CHANGES: list[tuple[str, Mark]] = [
+    ("added", rectangle(0, 0, 16, 10, Paint("added.fill", "added.line", 1.8))),
+    ("removed", rectangle(0, 0, 16, 10, Paint("removed.fill", "removed.line", 1.8, "dashed"))),
+    ("changed", rectangle(0, 0, 16, 10, Paint("conv.fill", "conv.line", 1.8))),
+    ("the same", rectangle(0, 0, 16, 10, Paint("same.fill", "same.line"))),
+]
 
 _FAMILY_NAMES = {
     Family.CONV: "convolution",
@@ -144,22 +153,28 @@ def _junction(centre: Point) -> Part:
 def _box(box: Box, x: float, y: float, direction: Direction) -> Iterator[Mark]:
     """The outline, what is fused into it, and its lines."""
     tone = tone_of(box)
-    paint = Paint(f"{tone}.fill", f"{tone}.line", 1.0, "dashed" if tone == "regularise" else "solid")
+    width = 1.8 if box.change in ("added", "removed", "changed") else 1.0
+    paint = Paint(f"{tone}.fill", f"{tone}.line", width, "dashed" if tone in ("regularise", "removed") else "solid")
     if box.count > 1:
         yield from _stacked(rectangle(x, y, box.width, box.height, paint), paint)
     top = y + (BAND_HEIGHT if box.before else 0)
     bottom = y + box.height - (BAND_HEIGHT if box.after else 0)
     yield _outline(box, x, top, bottom - top, paint, direction)
+    if box.change == "changed":
+        inner = replace(box, width=box.width - 5)
+        yield _outline(inner, x + 2.5, top + 2.5, bottom - top - 5, replace(paint, fill=None, width=0.7), direction)
     line = replace(paint, width=0.7, dash="solid")
-    is_plain = box.heat is not None
-    yield from _bands(box.before, x, y, box.width, line, is_plain=is_plain)
+    plain = tone if box.change in ("same", "added", "removed") else "block" if box.heat is not None else None
+    yield from _bands(box.before, x, y, box.width, line, plain=plain)
     inset = _SLANT if box.family is Family.POOL and direction == "TB" else 0
-    yield from _bands(box.after, x + inset, bottom, box.width - 2 * inset, line, is_plain=is_plain)
+    yield from _bands(box.after, x + inset, bottom, box.width - 2 * inset, line, plain=plain)
     yield from _lines(box, x + box.width / 2, top + MARGIN, f"{tone}.text")
 
 
 def tone_of(box: Box) -> str:
     """The palette's name for a box."""
+    if box.change in ("same", "added", "removed"):
+        return box.change
     if box.heat is not None and box.heat != COLD:
         return f"heat{box.heat}"
     if box.heat == COLD and box.family is not Family.IO:
@@ -239,12 +254,14 @@ def _stacked(shape: Polygon | Curve, paint: Paint) -> tuple[Mark, ...]:
     )
 
 
-def _bands(bands: Sequence[Band], x: float, y: float, width: float, line: Paint, *, is_plain: bool) -> Iterator[Mark]:
-    """Strips side by side, each as wide as its word asks for; plain ones leave colour to other things."""
+def _bands(
+    bands: Sequence[Band], x: float, y: float, width: float, line: Paint, *, plain: str | None
+) -> Iterator[Mark]:
+    """Strips side by side, each as wide as its word asks for, in the tone of ``plain`` if colour says other things."""
     natural = sum(band_width(band.text) for band in bands)
     for band in bands:
         own = band_width(band.text) * width / natural
-        tone = "block" if is_plain else tone_name(band.family)
+        tone = plain or tone_name(band.family)
         yield rectangle(x, y, own, BAND_HEIGHT, replace(line, fill=f"{tone}.fill"))
         yield Text(x + own / 2, y + BAND_HEIGHT - 3, band.text, BAND_SIZE, f"{tone}.text", anchor="middle")
         x += own
@@ -254,11 +271,21 @@ def _bands(bands: Sequence[Band], x: float, y: float, width: float, line: Paint,
 
 
 def _link(route: Route, boxes: dict[str, Box]) -> Part:
-    paint = PAINTS[route.link.kind]
+    paint = _link_paint(route.link)
     marks: list[Mark] = [Curve(route.points, paint)]
     if route.tip is not None:
         marks.append(arrow(route.points[-1], route.tip, paint))
     return Part(None, f"link {route.link.kind}", _link_label(route.link, boxes), tuple(marks))
+
+
+def _link_paint(link: Link) -> Paint:
+    """A link's own paint, or what became of it."""
+    if link.change == "added":
+        return Paint(stroke="added.line", width=1.8)
+    if link.change == "removed":
+        return Paint(stroke="removed.line", width=1.6, dash="dashed")
+    paint = PAINTS[link.kind]
+    return replace(paint, stroke="faint", width=0.8) if link.change == "same" else paint
 
 
 def _link_label(link: Link, boxes: dict[str, Box]) -> str:

@@ -46,7 +46,7 @@ def write_pdf(scene: Scene, theme: Theme) -> bytes:
 
 
 def _write_words(document: FPDF, mark: Text, theme: Theme) -> None:
-    words = mark.text.encode(_ENCODING, "replace").decode(_ENCODING)
+    words = mark.text.replace("→", "->").encode(_ENCODING, "replace").decode(_ENCODING)
     document.set_font("helvetica", "B" if mark.bold else "", mark.size)
     document.set_text_color(theme.colour(mark.role))
     width = text_width(words, mark.size, bold=mark.bold)

@@ -34,6 +34,7 @@ _ESCAPES = str.maketrans(
         '"': r"\textquotedbl{}",
         "×": r"\ensuremath{\times}",
         "·": r"\ensuremath{\cdot}",
+        "→": r"\ensuremath{\to}",
         "…": r"\dots{}",
         "–": r"--",
     }

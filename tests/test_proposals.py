@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from archdsl.backends.runtime.proposals import anchor_boxes, decode, place_anchors, proposals
+from archdsl.backends.runtime.boxes import decode_boxes, encode_boxes
+from archdsl.backends.runtime.proposals import proposals
+from archdsl.backends.runtime.region_anchors import anchor_boxes, place_anchors
 from archdsl.backends.runtime.suppression import suppress
 
 Box = tuple[float, float, float, float]
@@ -21,15 +23,16 @@ Box = tuple[float, float, float, float]
 
 
 def overlap(one: Box, other: Box) -> float:
-    """Intersection over union, in pixels."""
-    width = min(one[2], other[2]) - max(one[0], other[0]) + 1
-    height = min(one[3], other[3]) - max(one[1], other[1]) + 1
+    """Intersection over union."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
     shared = max(width, 0) * max(height, 0)
-    return shared / (area(one) + area(other) - shared)
+    union = area(one) + area(other) - shared
+    return shared / union if union > 0 else 0.0
 
 
 def area(box: Box) -> float:
-    return (box[2] - box[0] + 1) * (box[3] - box[1] + 1)
+    return (box[2] - box[0]) * (box[3] - box[1])
 
 
 def greedy(boxes: list[Box], candidates: list[bool], threshold: float, count: int) -> list[int]:
@@ -93,7 +96,7 @@ def test_each_image_is_suppressed_by_itself() -> None:
 @pytest.mark.parametrize("threshold", [0.0, 0.5, 1.0])
 def test_empty_boxes_are_chosen_once(threshold: float) -> None:
     """A box whose sides are 0 overlaps nothing, itself included."""
-    boxes = [(4.5, 4.5, 3.5, 3.5), (4.5, 4.5, 3.5, 3.5), (0.0, 0.0, 9.0, 9.0)]
+    boxes = [(4.0, 4.0, 4.0, 4.0), (4.0, 4.0, 4.0, 4.0), (0.0, 0.0, 9.0, 9.0)]
     assert choose(boxes, [True] * 3, threshold, 4) == [0, 1, 2, 0]
 
 
@@ -101,45 +104,37 @@ def test_empty_boxes_are_chosen_once(threshold: float) -> None:
 
 
 def test_anchors_are_those_of_the_released_code() -> None:
+    """Which counts pixels, so that its right and bottom edges are 1 less."""
     assert anchor_boxes((8, 16, 32), (0.5, 1, 2)) == [
-        (-84, -40, 99, 55),
-        (-176, -88, 191, 103),
-        (-360, -184, 375, 199),
-        (-56, -56, 71, 71),
-        (-120, -120, 135, 135),
-        (-248, -248, 263, 263),
-        (-36, -80, 51, 95),
-        (-80, -168, 95, 183),
-        (-168, -344, 183, 359),
+        (-84, -40, 100, 56),
+        (-176, -88, 192, 104),
+        (-360, -184, 376, 200),
+        (-56, -56, 72, 72),
+        (-120, -120, 136, 136),
+        (-248, -248, 264, 264),
+        (-36, -80, 52, 96),
+        (-80, -168, 96, 184),
+        (-168, -344, 184, 360),
     ]
 
 
 def test_anchors_stand_at_every_place() -> None:
-    placed = place_anchors(torch.tensor([[0.0, 0, 15, 15], [-8, 0, 23, 15]]), 2, 3, 16).view(2, 3, 2, 4)
-    assert placed[1, 2].tolist() == [[32, 16, 47, 31], [24, 16, 55, 31]]
-    assert placed[0, 1].tolist() == [[16, 0, 31, 15], [8, 0, 39, 15]]
-
-
-def encode(boxes: Tensor, anchors: Tensor) -> Tensor:
-    """The paper's parameters of boxes relative to anchors (section 3.1.2, equation 2)."""
-    widths, heights = (anchors[:, 2] - anchors[:, 0] + 1, anchors[:, 3] - anchors[:, 1] + 1)
-    return torch.stack(
-        (
-            ((boxes[:, 0] + boxes[:, 2]) - (anchors[:, 0] + anchors[:, 2])) / 2 / widths,
-            ((boxes[:, 1] + boxes[:, 3]) - (anchors[:, 1] + anchors[:, 3])) / 2 / heights,
-            ((boxes[:, 2] - boxes[:, 0] + 1) / widths).log(),
-            ((boxes[:, 3] - boxes[:, 1] + 1) / heights).log(),
-        ),
-        dim=1,
-    )
+    placed = place_anchors(torch.tensor([[0.0, 0, 16, 16], [-8, 0, 24, 16]]), 2, 3, 16).view(2, 3, 2, 4)
+    assert placed[1, 2].tolist() == [[32, 16, 48, 32], [24, 16, 56, 32]]
+    assert placed[0, 1].tolist() == [[16, 0, 32, 16], [8, 0, 40, 16]]
 
 
 def test_decoding_inverts_encoding() -> None:
     generator = torch.Generator().manual_seed(0)
     anchors = torch.tensor(anchor_boxes((8, 16), (0.5, 2)), dtype=torch.float64)
     deltas = torch.randn(len(anchors), 4, generator=generator, dtype=torch.float64)
-    torch.testing.assert_close(encode(decode(deltas, anchors), anchors), deltas)
-    assert torch.equal(decode(torch.zeros_like(anchors), anchors), anchors)
+    torch.testing.assert_close(encode_boxes(decode_boxes(deltas, anchors), anchors), deltas)
+    assert torch.equal(decode_boxes(torch.zeros_like(anchors), anchors), anchors)
+
+
+def objectness(scores: Tensor) -> float:
+    """Probability of an object, by two scores or one."""
+    return scores.softmax(0)[1].item() if len(scores) == 2 else scores.sigmoid().item()
 
 
 def expected_proposals(
@@ -153,28 +148,27 @@ def expected_proposals(
     before: int,
     after: int,
     min_size: int,
+    clip: tuple[int, int] | None = None,
 ) -> list[list[float]]:
     """Proposals one by one, as the paper tells them."""
     anchors = anchor_boxes(scales, ratios)
+    bottom, right_most = clip or (scores.shape[2] * stride, scores.shape[3] * stride)
+    limits = (right_most, bottom, right_most, bottom)
     count, (height, width) = len(anchors), scores.shape[2:]
     rows = []
     for image in range(len(scores)):
         found: list[tuple[float, Box]] = []
         for y, x, number in product(range(height), range(width), range(count)):
             left, top, right, bottom = anchors[number]
-            wide, high = right - left + 1, bottom - top + 1
+            wide, high = right - left, bottom - top
             dx, dy, dw, dh = deltas[image, 4 * number : 4 * number + 4, y, x].tolist()
             across = (left + right) / 2 + x * stride + dx * wide
             down = (top + bottom) / 2 + y * stride + dy * high
             wide, high = wide * math.exp(dw), high * math.exp(dh)
-            edges = (across - (wide - 1) / 2, down - (high - 1) / 2, across + (wide - 1) / 2, down + (high - 1) / 2)
-            box = tuple(
-                min(max(edge, 0.0), limit * stride - 1.0)
-                for edge, limit in zip(edges, (width, height) * 2, strict=True)
-            )
-            if min(box[2] - box[0] + 1, box[3] - box[1] + 1) >= min_size:
-                pair = scores[image, [number, count + number], y, x]
-                found.append((pair.softmax(0)[1].item(), box))
+            edges = (across - wide / 2, down - high / 2, across + wide / 2, down + high / 2)
+            box = tuple(min(max(edge, 0.0), limit) for edge, limit in zip(edges, limits, strict=True))
+            if min(box[2] - box[0], box[3] - box[1]) >= min_size:
+                found.append((objectness(scores[image, number::count, y, x]), box))
         found.sort(key=lambda pair: -pair[0])
         boxes = [box for _, box in found[:before]] or [(0.0, 0.0, 0.0, 0.0)]
         chosen = greedy(boxes, [True] * len(boxes), nms, after)
@@ -188,13 +182,24 @@ def expected_proposals(
         {"scales": (1, 2), "ratios": (0.5, 1, 2), "stride": 8, "nms": 0.7, "before": 60, "after": 12, "min_size": 16},
         {"scales": (2.5,), "ratios": (1,), "stride": 16, "nms": 0.3, "before": 9, "after": 15, "min_size": 0},
         {"scales": (1,), "ratios": (1,), "stride": 8, "nms": 0.5, "before": 99, "after": 4, "min_size": 1000},
+        {
+            "scales": (2, 3),
+            "ratios": (1,),
+            "stride": 8,
+            "nms": 0.6,
+            "before": 50,
+            "after": 20,
+            "min_size": 9,
+            "clip": (37, 50),
+        },
     ],
-    ids=["two scales", "fewer than asked for", "none is large enough"],
+    ids=["two scales", "fewer than asked for", "none is large enough", "image of another size"],
 )
-def test_proposals_are_those_of_a_loop(options: dict[str, object]) -> None:
+@pytest.mark.parametrize("ways", [2, 1], ids=["two classes", "one score"])
+def test_proposals_are_those_of_a_loop(options: dict[str, object], ways: int) -> None:
     generator = torch.Generator().manual_seed(3)
     count = len(options["scales"]) * len(options["ratios"])
-    scores = torch.randn(2, 2 * count, 5, 7, generator=generator, dtype=torch.float64)
+    scores = torch.randn(2, ways * count, 5, 7, generator=generator, dtype=torch.float64)
     deltas = torch.randn(2, 4 * count, 5, 7, generator=generator, dtype=torch.float64) / 2
     expected = torch.tensor(expected_proposals(scores, deltas, **options), dtype=torch.float64)
     torch.testing.assert_close(proposals(scores, deltas, **options), expected)
@@ -206,7 +211,7 @@ def test_proposals_of_half_precision_keep_their_pixels() -> None:
     scores[0, 1, 0, 62] = 4
     options = {"scales": (1,), "ratios": (1,), "stride": 16, "nms": 0.5, "before": 2, "after": 2, "min_size": 1}
     regions = proposals(scores.bfloat16(), deltas.bfloat16(), **options)
-    assert regions.tolist() == [[0, 1008, 0, 1023, 15], [0, 992, 0, 1007, 15]]
+    assert regions.tolist() == [[0, 1008, 0, 1024, 16], [0, 992, 0, 1008, 16]]
 
 
 def test_proposals_survive_deltas_beyond_reason() -> None:
@@ -216,4 +221,4 @@ def test_proposals_survive_deltas_beyond_reason() -> None:
     deltas[0, 2:, 0, 1] = -1e4
     options = {"scales": (1,), "ratios": (1,), "stride": 16, "nms": 0.7, "before": 9, "after": 3, "min_size": 2}
     regions = proposals(torch.zeros(1, 2, 1, 3), deltas, **options)
-    assert regions.tolist() == [[0, 0, 0, 47, 15], [0, 32, 0, 47, 15], [0, 0, 0, 47, 15]]
+    assert regions.tolist() == [[0, 0, 0, 48, 16], [0, 32, 0, 48, 16], [0, 0, 0, 48, 16]]

@@ -142,7 +142,7 @@ def made(keyword: str, **arguments: object) -> Op:
 @pytest.mark.parametrize(
     ("keyword", "arguments", "inputs", "message"),
     [
-        ("proposals", {}, (TensorType((36, 4, 4)), TensorType((18, 4, 4))), "9 anchors need 18 channels"),
+        ("proposals", {}, (TensorType((36, 4, 4)), TensorType((18, 4, 4))), "9 anchors need 18 or 9 channels"),
         ("proposals", {}, (TensorType((18, 4, 4)), TensorType((36, 4, 5))), "cannot be paired"),
         ("proposals", {}, (TensorType((18,)), TensorType((36,))), "2 spatial axes"),
         ("proposals", {}, (TensorType((18, 4, 4), "int"), TensorType((36, 4, 4))), "floating point"),

@@ -61,7 +61,7 @@ def taps(
     extent = last - first if aligned else (last - first).clamp(min=1)
     found = []
     for sample in range(sampling):
-        bins = torch.arange(count, device=first.device) + (sample + 0.5) / sampling
+        bins = torch.arange(count, dtype=first.dtype, device=first.device) + (sample + 0.5) / sampling
         point = first.unsqueeze(1) + extent.unsqueeze(1) / count * bins
         share = ((point >= -1) & (point <= length)).to(point.dtype) / sampling
         point = point.clamp(0, length - 1)

@@ -1,42 +1,55 @@
-"""Non-maximum suppression."""
+"""Non-maximum suppression that chooses few of many boxes, one after the other."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch._higher_order_ops.while_loop import while_loop
+
+from archdsl.backends.runtime.boxes import box_area
 
 
-def suppress(boxes: Tensor, candidates: Tensor, threshold: float, count: int) -> Tensor:
+def suppress(boxes: Tensor, valid: Tensor, threshold: float, count: int) -> Tensor:
     """Choose boxes, the best first, that overlap no box chosen before by more than ``threshold``.
+
+    Time grows with ``count * n`` and memory with ``n``; where all pairs of boxes fit into memory, and many of them are
+    kept, ``nms_mask`` takes fewer steps.
 
     Parameters
     ----------
     boxes
-        ``(batch, n, 4)``, the best first: left, top, right and bottom pixel, both sides included.
-    candidates
+        ``(batch, n, 4)``, the best first.
+    valid
         ``(batch, n)``: which of them may be chosen.
     threshold
         Largest intersection over union of two boxes that are chosen.
-    count
-        How many to choose.
 
     Returns
     -------
-    ``(batch, count)`` numbers of boxes. Where no candidate is left, the first box is chosen again.
+    ``(batch, count)`` numbers of boxes. Where none is left, the first box is chosen again.
     """
-    near, far = boxes.permute(2, 0, 1).reshape(2, 2, *boxes.shape[:2])
-    # Ends, axes, batch, boxes. The larger of two ends is that of the overlap, since the far ones are negated; with half
-    # a pixel more on either side, ends sum up to minus the length.
-    ends = torch.stack((near, -far)) - 0.5
-    areas = ends.sum(dim=0).prod(dim=0)
-    # overlap / (area + area' - overlap) > t is overlap > t / (1 + t) * (area + area'), without a division by 0.
-    shares = areas * (threshold / (1 + threshold))
-    images = torch.arange(boxes.shape[0], device=boxes.device).unsqueeze(1)
-    left, chosen = candidates.byte(), []
-    for _ in range(count):
+    chosen = torch.zeros(boxes.shape[0], count, dtype=torch.long, device=boxes.device)
+    if boxes.is_meta:
+        return chosen
+    areas = box_area(boxes)
+
+    def goes_on(step: Tensor, *_: Tensor) -> Tensor:
+        return step < count
+
+    def choose(step: Tensor, left: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         best = left.argmax(dim=1, keepdim=True)
-        chosen.append(best)
-        overlaps = torch.maximum(ends, ends[:, :, images, best]).sum(dim=0).clamp(max=0).prod(dim=0)
-        left = left * (overlaps <= shares + shares[images, best])
+        box = boxes.gather(1, best.unsqueeze(-1).expand(-1, 1, 4))
+        near, far = torch.maximum(boxes[..., :2], box[..., :2]), torch.minimum(boxes[..., 2:], box[..., 2:])
+        shared = (far - near).clamp(min=0).prod(dim=-1)
+        # shared / (area + area' - shared) > t without a division by 0
+        left = left * (shared <= (areas + areas.gather(1, best) - shared) * threshold)
         left = left.scatter(1, best, 0)  # itself as well where it has no area, or nothing overlaps too much
-    return torch.cat(chosen, dim=1)
+        return step + 1, left, chosen.scatter(1, step.expand(best.shape), best)
+
+    state = torch.zeros((), dtype=torch.long, device=boxes.device), valid.byte(), chosen
+    if torch.compiler.is_compiling():
+        state = while_loop(goes_on, choose, state)  # type: ignore[no-untyped-call]
+    else:
+        for _ in range(count):
+            state = choose(*state)
+    return state[2]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from archdsl.backends.runtime.draw import draw
+
 
 def drop_path(x: Tensor, p: float, training: bool, scale: str = "train", per: str = "sample") -> Tensor:
     """Zero ``x`` with probability ``p``, for each sample or for the whole batch, while training.
@@ -14,6 +16,5 @@ def drop_path(x: Tensor, p: float, training: bool, scale: str = "train", per: st
     keep = 1.0 - p
     if not training:
         return x if scale == "train" else x * keep
-    draws = x.shape[0] if per == "sample" else 1
-    kept = x.new_empty(draws, *[1] * (x.dim() - 1)).bernoulli_(keep)
+    kept = (draw(x, 1, per) >= p).view(-1, *[1] * (x.dim() - 1)).to(x.dtype)
     return x * (kept if scale == "test" else kept / keep)

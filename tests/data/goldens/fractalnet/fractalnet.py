@@ -8,8 +8,8 @@ M.
 
 3x32x32 -> out 10.
 33,714,314 parameters.
-Built with cols=3, widths=[64, 128, 256, 512, 512], rates=[0, 0.1, 0.2, 0.3, 0.4], drop=0.15, bias=true,
-affine=false, pool="columns", classes=10.
+Built with cols=3, widths=[64, 128, 256, 512, 512], rates=[0, 0.1, 0.2, 0.3, 0.4], drop=0.15, column=0.5,
+per="batch", bias=true, affine=false, pool="columns", classes=10.
 """
 
 from __future__ import annotations
@@ -19,21 +19,48 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-def join(streams: tuple[Tensor, ...], drop: float, training: bool) -> Tensor:
-    """Average the streams; in training, those that local drop-path keeps.
+def draw(x: Tensor, count: int, per: str) -> Tensor:
+    """Numbers in [0, 1): ``count`` for each sample of ``x``, or for the whole batch; shape ``(count, samples)``.
 
-    Each sample drops each stream with probability ``drop``, but always keeps one (arXiv:1605.07648, section 4).
+    They come from torch's generator, and are made where ``x`` is, so that nothing waits for them.
+    """
+    samples = x.shape[0] if per == "sample" else 1
+    return torch.rand(count, samples, dtype=torch.float32, device=x.device)
+
+
+def draw_column(x: Tensor, columns: int, share: float, per: str = "sample") -> Tensor:
+    """The one column, from 0, that samples pass through in the whole network; -1 for those that do not keep to one.
+
+    A sample keeps to a column with probability ``share``, and to each with the same (global drop-path,
+    arXiv:1605.07648, section 3). The shape is ``(samples, 1)``.
+    """
+    chance, place = draw(x, 2, per).unsqueeze(2)
+    return torch.where(chance < share, (place * columns).long(), -1)
+
+
+def join(
+    streams: tuple[Tensor, ...], drop: float, training: bool, column: Tensor | None = None, per: str = "sample"
+) -> Tensor:
+    """Average the streams; in training, those that drop-path keeps (arXiv:1605.07648, section 3).
+
+    Each sample, or the whole batch, drops each stream with probability ``drop``, but always keeps one. Samples that
+    keep to a ``column`` of the network (see ``draw_column``) keep the stream of this number alone; where there is none,
+    the join stands within a longer column, whose result they do not see.
     """
     first, *others = streams
-    if not training or drop == 0.0:
+    if not training:
         total = first
         for stream in others:
             total = total + stream
         return total / len(streams)
-    noise = torch.rand(len(streams), first.shape[0], *[1] * (first.dim() - 1), device=first.device)
+    noise = draw(first, len(streams), per)
     # The largest draw of a sample is kept even below the threshold: one of the streams at random.
-    kept = (noise >= noise.amax(0).clamp(max=drop)).to(first.dtype)
-    share = kept / kept.sum(0)
+    kept = noise >= noise.amax(0).clamp(max=drop)
+    if column is not None:
+        numbers = torch.arange(len(streams), device=first.device).unsqueeze(1)
+        alone = numbers == column.to(first.device).squeeze(1)
+        kept = torch.where(alone.any(0), alone, kept)
+    share = (kept.to(first.dtype) / kept.sum(0)).view(len(streams), -1, *[1] * (first.dim() - 1))
     total = first * share[0]
     for stream, weight in zip(others, share[1:], strict=True):
         total = torch.addcmul(total, stream, weight)
@@ -65,10 +92,10 @@ class PathsProjection(nn.Module):
         self.unit6 = Unit2(in_channels=64)
         self.unit7 = Unit2(in_channels=3)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, x: Tensor, column: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         y = self.unit1(x)  # 64x32x32
         y = self.unit2(y)  # 64x32x32
-        y = join((y, self.unit3(x)), 0.15, self.training)  # 64x32x32
+        y = join((y, self.unit3(x)), 0.15, self.training, column, per="batch")  # 64x32x32
         z = self.unit4(y)  # 64x32x32
         z = self.unit5(z)  # 64x32x32
         y = self.unit6(y)  # 64x32x32
@@ -77,19 +104,19 @@ class PathsProjection(nn.Module):
 
 
 class Stage1(nn.Module):
-    """``stage(width=64, cols=3, rate=0, drop=0.15, pool=columns)``, at ``stage1``."""
+    """``stage(width=64, cols=3, rate=0, pool=columns)``, at ``stage1``."""
 
     def __init__(self) -> None:
         super().__init__()
         self.paths = PathsProjection()
 
-    def forward(self, x: Tensor) -> Tensor:
-        paths_0, paths_1, paths_2 = self.paths(x)  # 64x32x32, 64x32x32, 64x32x32
+    def forward(self, x: Tensor, column: Tensor | None) -> Tensor:
+        paths_0, paths_1, paths_2 = self.paths(x, column)  # 64x32x32, 64x32x32, 64x32x32
         x = F.max_pool2d(paths_0, 2)  # 64x16x16
         del paths_0
         paths_1 = F.max_pool2d(paths_1, 2)  # 64x16x16
         paths_2 = F.max_pool2d(paths_2, 2)  # 64x16x16
-        return join((x, paths_1, paths_2), 0.15, self.training)  # 64x16x16
+        return join((x, paths_1, paths_2), 0.15, self.training, column, per="batch")  # 64x16x16
 
 
 class Unit(nn.Module):
@@ -119,10 +146,10 @@ class Paths(nn.Module):
         self.unit6 = Unit(in_channels=out_channels, out_channels=out_channels, dropout=dropout)
         self.unit7 = Unit(in_channels=in_channels, out_channels=out_channels, dropout=dropout)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, x: Tensor, column: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         y = self.unit1(x)  # out_channels x H x W
         y = self.unit2(y)  # out_channels x H x W
-        y = join((y, self.unit3(x)), 0.15, self.training)  # out_channels x H x W
+        y = join((y, self.unit3(x)), 0.15, self.training, column, per="batch")  # out_channels x H x W
         z = self.unit4(y)  # out_channels x H x W
         z = self.unit5(z)  # out_channels x H x W
         y = self.unit6(y)  # out_channels x H x W
@@ -131,22 +158,19 @@ class Paths(nn.Module):
 
 
 class Stage(nn.Module):
-    """``stage(width=128, cols=3, rate=0.1, drop=0.15, pool=columns)`` and its like.
-
-    At ``stage2``, ``stage3`` and 2 more.
-    """
+    """``stage(width=128, cols=3, rate=0.1, pool=columns)`` and its like, at ``stage2``, ``stage3`` and 2 more."""
 
     def __init__(self, in_channels: int, width: int, rate: float) -> None:
         super().__init__()
         self.paths = Paths(in_channels=in_channels, out_channels=width, dropout=rate)
 
-    def forward(self, x: Tensor) -> Tensor:
-        paths_0, paths_1, paths_2 = self.paths(x)  # width x H x W, width x H x W, width x H x W
+    def forward(self, x: Tensor, column: Tensor | None) -> Tensor:
+        paths_0, paths_1, paths_2 = self.paths(x, column)  # width x H x W, width x H x W, width x H x W
         x = F.max_pool2d(paths_0, 2)  # width x H' x W'
         del paths_0
         paths_1 = F.max_pool2d(paths_1, 2)  # width x H' x W'
         paths_2 = F.max_pool2d(paths_2, 2)  # width x H' x W'
-        return join((x, paths_1, paths_2), 0.15, self.training)  # width x H' x W'
+        return join((x, paths_1, paths_2), 0.15, self.training, column, per="batch")  # width x H' x W'
 
 
 class Head(nn.Module):
@@ -178,11 +202,14 @@ class Fractalnet(nn.Module):
         self.reset_parameters()
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.stage1(x)  # 64x16x16
-        x = self.stage2(x)  # 128x8x8
-        x = self.stage3(x)  # 256x4x4
-        x = self.stage4(x)  # 512x2x2
-        x = self.stage5(x)  # 512x1x1
+        column = None
+        if self.training:
+            column = draw_column(x, 3, 0.5, per="batch")  # 1
+        x = self.stage1(x, column)  # 64x16x16
+        x = self.stage2(x, column)  # 128x8x8
+        x = self.stage3(x, column)  # 256x4x4
+        x = self.stage4(x, column)  # 512x2x2
+        x = self.stage5(x, column)  # 512x1x1
         return self.head(x)  # 10
 
     def reset_parameters(self) -> None:

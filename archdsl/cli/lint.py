@@ -1,0 +1,50 @@
+"""``archdsl lint``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from archdsl.cli.console import progress
+from archdsl.cli.findings import Form, form_option, show
+from archdsl.cli.target import TARGET, opened, target_options
+from archdsl.diagnostic import ArchError, Diagnostic
+
+if TYPE_CHECKING:
+    from archdsl.network import InputLike
+
+
+@click.command("lint")
+@click.argument("targets", nargs=-1, required=True, metavar="TARGET...", type=TARGET)
+@target_options
+@form_option
+@click.pass_context
+def command(
+    context: click.Context,
+    targets: tuple[str, ...],
+    settings: dict[str, object],
+    shape: InputLike | None,
+    form: Form,
+) -> None:
+    """Look for what might be better: widths, windows, norms, names.
+
+    A comment hides what is meant as it is, on its line or the line before:
+    # arch: ignore[W0705]
+
+    \b
+    Example:
+      archdsl lint nets/*.arch
+
+    Exit codes: 0 nothing found, 1 something, 2 wrong usage.
+    """
+    from archdsl.review import lint
+
+    found: dict[Diagnostic, None] = {}
+    for target in progress(targets, "looking"):
+        try:
+            found.update(dict.fromkeys(lint(opened(target), input=shape, **settings)))
+        except ArchError as error:
+            found.update(dict.fromkeys(error.diagnostics))
+    show(found, form, f"{len(targets)} looked at, nothing found")
+    context.exit(int(bool(found)))

@@ -1,0 +1,59 @@
+"""The page: that of the viewer with an editor beside it."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from html import escape
+from importlib.resources import files
+from string import Template
+
+from archdsl.backends.diagram.writers.html import parts
+from archdsl.ops import catalogue
+from archdsl.syntax.words import STATEMENTS
+
+#: Nothing but what the server itself serves, and nobody may put the page into a frame.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+#: Words that the editor shows as such beside those with which statements begin.
+_WORDS = ("if", "else", "for", "where", "in", "and", "or", "not", "true", "false", "as", "x")
+
+_SCRIPTS = ("text.js", "editor.js", "link.js", "preview.js")
+
+
+def page(file: str, variant: str) -> bytes:
+    """The page for a file, on which one of its networks is chosen first."""
+    start = {
+        "file": file,
+        "variant": variant,
+        "operators": list(catalogue()),
+        "words": [*STATEMENTS, *_WORDS],
+    }
+    more = _resource("tools.html")
+    text = Template(_resource("page.html")).substitute(
+        title=escape(file),
+        file=escape(file),
+        bar=Template(parts().bar).substitute(name="", more=more),
+        view=parts().view,
+        start=json.dumps(start).replace("<", "\\u003c"),
+    )
+    return text.encode()
+
+
+@cache
+def assets() -> dict[str, tuple[str, bytes]]:
+    """Every further file of the page by its address, with its type."""
+    script = "\n".join((parts().script, *map(_resource, _SCRIPTS)))
+    style = "\n".join((parts().style, _resource("preview.css")))
+    return {
+        "/preview.js": ("text/javascript; charset=utf-8", f'"use strict";\n{{\n{script}}}\n'.encode()),
+        "/preview.css": ("text/css; charset=utf-8", style.encode()),
+        "/icon.svg": ("image/svg+xml", _resource("icon.svg").encode()),
+    }
+
+
+def _resource(name: str) -> str:
+    return files("archdsl.preview").joinpath("static", name).read_text("utf-8")

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from archdsl.diagnostic import ArchError, Diagnostic
+    from archdsl.lint.engine import explain
     from archdsl.network import Network, check, compile, draw, load, summarize
     from archdsl.project import text, zoo
-    from archdsl.render import explain
     from archdsl.source import Source
+    from archdsl.syntax.format import format
 
 __version__ = "0.1.0"
 
@@ -31,6 +32,7 @@ __all__ = [
     "compile",
     "draw",
     "explain",
+    "format",
     "load",
     "summarize",
     "text",
@@ -45,7 +47,8 @@ _HOMES = {
     "check": "archdsl.network",
     "compile": "archdsl.network",
     "draw": "archdsl.network",
-    "explain": "archdsl.render",
+    "explain": "archdsl.lint.engine",
+    "format": "archdsl.syntax.format",
     "load": "archdsl.network",
     "summarize": "archdsl.network",
     "text": "archdsl.project",

@@ -277,6 +277,14 @@ MISPLACED = _code(
     'input 4x8x8\n(place "one" | place "other" -> 3x3 conv 4 -> place "one") -> add',
 )
 
+UNTIMELY = _code(
+    "E0410",
+    "output without its input",
+    "An output of evaluation takes an input that only training has, so it could not be computed there.",
+    "input 3x8x8\ninput truth: 4x5 only=train\noutput boxes = truth -> fc 4",
+    "input 3x8x8\ninput truth: 4x5 only=train\noutput loss only=train = truth -> fc 4",
+)
+
 # Files and limits
 
 ENDLESS_RECURSION = _code(

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from secrets import token_hex
 
@@ -61,11 +62,20 @@ class Project:
     ----------
     root
         Folder outside which nothing is used; None for a text without files.
+    drafts
+        Texts to take in place of those on the disk: what an editor has not saved yet.
     """
 
     root: Path | None
+    drafts: Mapping[Path, str] = field(default_factory=dict)
     _sources: dict[Path, Source] = field(default_factory=dict)
     _paths: dict[Source, Path] = field(default_factory=dict)
+    _wanted: set[Path] = field(default_factory=set)
+
+    @property
+    def wanted(self) -> frozenset[Path]:
+        """Every file that was asked for, whether it could be read or not."""
+        return frozenset(self._wanted)
 
     def read(self, path: Path) -> Source:
         """The text of a file.
@@ -76,10 +86,30 @@ class Project:
             The file cannot be read, is too large, or is not UTF-8 (E0503, E0504, E0505).
         """
         path = _resolved(path)
+        self._wanted.add(path)
+        if path in self.drafts:
+            source = Source(_said(path), _normalised(self.drafts[path]))
+            self._paths[source] = path
+            return source
         if path not in self._sources:
             source = Source(_said(path), _decoded(_bytes(path), _said(path)))
             self._sources[path], self._paths[source] = source, path
         return self._sources[path]
+
+    def with_drafts(self, drafts: Mapping[Path, str]) -> Project:
+        """The same project with other texts in place of some; what has been read is shared."""
+        return replace(self, drafts=drafts)
+
+    def path_of(self, source: Source) -> Path | None:
+        """Where a text was read from; None if it is no file of the project."""
+        return self._paths.get(source)
+
+    def revised(self, source: Source, text: str) -> Source:
+        """A file with another text, as if it had been read so; nothing is written."""
+        changed = Source(source.name, text)
+        if source in self._paths:
+            self._paths[changed] = self._paths[source]
+        return changed
 
     def use(self, using: Source, name: str, /) -> Source:
         """The file that ``use "name"`` in ``using`` means: relative to it, inside the root.
@@ -114,7 +144,7 @@ def find(target: TargetLike) -> Target:
         return Target(target, None, Project(None))
     try:
         path, variant = _located(target)
-        project = Project(_root(_resolved(path)))
+        project = Project(root_of(_resolved(path)))
         return Target(project.read(path), variant, project)
     except LoadError as error:
         raise _as_diagnostic(error, os.fsdecode(target)) from None
@@ -162,7 +192,7 @@ def _located(target: str | os.PathLike[str]) -> tuple[Path, str | None]:
     return entry.path, entry.variant
 
 
-def _root(path: Path) -> Path:
+def root_of(path: Path) -> Path:
     """The nearest folder above ``path`` that looks like the root of a project, else the folder it lies in."""
     for folder in path.parents:
         if any((folder / marker).exists() for marker in _ROOT_MARKERS):
@@ -189,11 +219,20 @@ def zoo() -> dict[str, ZooEntry]:
     return entries
 
 
+def variants(path: Path) -> list[str]:
+    """The variants that a file declares; it is scanned, not parsed, and none are found where it cannot be read."""
+    with suppress(OSError, UnicodeDecodeError):
+        return [name for kind, name in _DECLARATION.findall(path.read_text("utf-8")) if kind == "variant"]
+    return []
+
+
 # Reading and writing -----------------------------------------------------------------------------------------------
 
 
 def write(path: Path, content: str | bytes) -> None:
     """Write a file whole or not at all: beside its place first, then moved there; missing folders are made.
+
+    A file that is there keeps its permissions.
 
     Raises
     ------
@@ -210,6 +249,8 @@ def write(path: Path, content: str | bytes) -> None:
     try:
         with temporary.open("xb") as file:
             file.write(data)
+        if path.exists():
+            temporary.chmod(stat.S_IMODE(path.stat().st_mode))
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -267,17 +267,17 @@ def _column_width(char: str) -> int:
 # Codes -------------------------------------------------------------------------------------------------------------
 
 
-def explain(code: str) -> str:
-    """What a code means, with an example of the mistake and of its mending.
+def explain(code: str, catalogue: Mapping[str, Code] = CATALOGUE) -> str:
+    """What a code of a catalogue means, with an example of the mistake and of its mending.
 
     Raises
     ------
     ValueError
         There is no such code.
     """
-    entry = CATALOGUE.get(code.upper())
+    entry = catalogue.get(code.upper())
     if entry is None:
-        meant = near(code.upper(), CATALOGUE)
+        meant = near(code.upper(), catalogue)
         raise ValueError(f"no diagnostic has the code {code!r}" + (f"; did you mean {meant}?" if meant else ""))
     parts = [f"{entry.id}: {entry.title}", entry.explanation]
     parts += [f"{title}:\n\n{_indented(example)}" for title, example in _examples(entry) if example]

@@ -53,6 +53,7 @@ def python() -> Callable[..., str]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all-variants", action="store_true", help="compile and export every variant of the zoo")
+    parser.addoption("--random-edits", type=int, default=60, help="random edits that the language server survives")
     parser.addoption("--accept", action="store_true", help="write what the tests find as the new golden files")
 
 

@@ -18,8 +18,8 @@ import pytest
 
 from archdsl.cli.main import COMMANDS
 from archdsl.cli.target import literal
-from archdsl.codes import CATALOGUE
 from archdsl.diagnostic import ArchError
+from archdsl.lint.engine import catalogue
 
 Arch = Callable[..., "object"]
 
@@ -254,7 +254,7 @@ def test_ops_documents_an_operator(arch: Arch) -> None:
 
 def test_explain_lists_and_explains(arch: Arch) -> None:
     listed = arch("explain").out.splitlines()
-    assert [line.split()[0] for line in listed] == list(CATALOGUE)
+    assert [line.split()[0] for line in listed] == list(catalogue())
     assert arch("explain", "e0402").out.startswith("E0402: ")
 
 

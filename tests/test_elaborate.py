@@ -104,7 +104,7 @@ def test_for_runs_over_lists_and_ranges() -> None:
 
 def test_exits_and_taps_leave_the_trunk_alone() -> None:
     graph = build(
-        "input 3x8x8\nexit early weight=0.3 entropy=0.05 { gap -> fc 4 }\nexit aux only=train { fc 2 }\nrelu -> fc 10"
+        "input 3x8x8\nexit early weight=0.3 entropy=0.05 { gap -> fc 10 }\nexit aux only=train { fc 2 }\nrelu -> fc 10"
     )
     assert [(o.name, o.kind, o.weight, o.entropy, o.only) for o in graph.outputs] == [
         ("early", "exit", 0.3, 0.05, None),

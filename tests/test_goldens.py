@@ -24,7 +24,7 @@ HOW = "if this is meant: pytest tests/test_goldens.py --accept"
 SPECS = specs()
 
 #: Files whose source is kept whole; between them they have residuals, dense blocks, branches, exits and recursion.
-WHOLE = ("densenet_cifar", "fractalnet", "googlenet", "resnet_cifar", "unet")
+WHOLE = ("b_alexnet", "densenet_cifar", "fractalnet", "googlenet", "resnet_cifar", "unet")
 
 
 def golden(spec: Spec, suffix: str) -> Path:

@@ -149,6 +149,35 @@ def test_auxiliary_classifiers_equal_the_peers(
         torch.testing.assert_close(getattr(result, mine), getattr(expected, output), rtol=0, atol=1e-5)
 
 
+#: Networks of torchvision that segment, and ours of the same names.
+SEGMENTERS = [
+    "fcn_resnet50",
+    "fcn_resnet101",
+    "deeplabv3_resnet50",
+    "deeplabv3_resnet101",
+    "deeplabv3_mobilenet_v3_large",
+]
+
+
+@needs_peers
+@pytest.mark.parametrize("name", SEGMENTERS)
+def test_scores_equal_the_peers_at_every_place(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.nn.functional.dropout", lambda x, *_, **__: x)
+    network = archdsl.load(f"{name}_aux", input=(3, 65, 97))
+    theirs = peer(f"torchvision:{name}", weights_backbone=None, aux_loss=True).double().train()
+    ours = network.module(seed=0, dtype=torch.float64).train()
+    randomise_norms(theirs)
+    batch = images(network, 2)
+    carry(theirs, ours, batch)
+    with torch.no_grad():
+        expected, result = theirs(batch), ours(batch)
+        torch.testing.assert_close(result.aux, expected["aux"], rtol=1e-9, atol=1e-5)
+        torch.testing.assert_close(result.out, expected["out"], rtol=1e-9, atol=1e-5)
+        scores = theirs.eval()(batch)["out"]
+        assert scores.std() > 1e-3, "a comparison of constants says nothing"
+        torch.testing.assert_close(ours.eval()(batch), scores, rtol=1e-9, atol=1e-5)
+
+
 # The rule that carries weights -------------------------------------------------------------------------------------
 
 

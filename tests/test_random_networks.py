@@ -18,6 +18,8 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import archdsl
+from archdsl.backends.python.draws import with_draws
+from archdsl.backends.runtime.draw import draw_column
 from archdsl.backends.runtime.drop_path import drop_path
 from archdsl.backends.runtime.join import join
 from archdsl.backends.torch import build
@@ -118,7 +120,7 @@ def graphs(draw: st.DrawFn) -> Graph:
             streams.append(Port(both))
     outputs = [Output("out", streams[-1])]
     for index in range(draw(st.integers(0, 2))):
-        only = "train" if draw(st.booleans()) else None
+        only = draw(st.sampled_from((None, "train", "eval")))
         outputs.append(Output(f"more{index}", draw(st.sampled_from(streams)), only=only))  # type: ignore[arg-type]
     graph = Graph("random", tuple(drawing.nodes), tuple(drawing.scopes), tuple(outputs))
     verify(graph)
@@ -127,8 +129,10 @@ def graphs(draw: st.DrawFn) -> Graph:
 
 def interpret(graph: Graph, module: nn.Module, *inputs: Tensor) -> list[Tensor]:
     """The outputs, every operator by its plain expression, nothing overwritten, and nothing kept that is dead."""
+    graph = with_draws(graph)
     values: dict[Port, Tensor] = {}
-    wanted = [output for output in graph.outputs if module.training or output.only != "train"]
+    absent = "eval" if module.training else "train"
+    wanted = [output for output in graph.outputs if output.only != absent]
     targets = {output.port.node for output in wanted}
     running = [node for node in graph.nodes if _leads_to(graph, node.id, targets)]
     last = {port: node.id for node in running for port in node.inputs}
@@ -151,6 +155,7 @@ def _run(graph: Graph, module: nn.Module, node: Node, values: list[Tensor]) -> S
     names = [f"v[{index}]" for index in range(len(values))]
     text = code.call.format(*names, inputs=", ".join(names), module="module", training=str(module.training))
     space = {"torch": torch, "F": F, "nn": nn, "join": join, "drop_path": drop_path, "v": values}
+    space["draw_column"] = draw_column if module.training else lambda *_: None
     space["module"] = module.get_submodule(node.path) if code.module else None
     result = eval(text, space)
     return result if len(node.outputs) > 1 else (result,)

@@ -20,7 +20,7 @@ from archdsl.backends.runtime.roi_loss import roi_loss
 from archdsl.backends.runtime.roi_pool import roi_pool
 from archdsl.backends.runtime.rpn_loss import assign, rpn_loss
 from archdsl.backends.runtime.sample_rois import sample_rois
-from archdsl.backends.runtime.sampling import sample
+from archdsl.backends.runtime.sampling import random_subset
 from archdsl.ops.base import SCALAR, ShapeError, TensorType
 from tests.test_proposals import Box, overlap
 from tests.test_regions import made, pooled_by_loop, sampled_by_loop
@@ -93,7 +93,7 @@ def test_boxes_are_numbered_by_their_images() -> None:
 @given(st.lists(st.lists(st.booleans(), min_size=9, max_size=9), min_size=1, max_size=3), st.integers(0, 11))
 def test_a_sample_is_a_subset_of_the_size_asked_for(table: list[list[bool]], count: int) -> None:
     candidates = torch.tensor(table)
-    chosen = sample(candidates, count)
+    chosen = random_subset(candidates, count)
     assert not (chosen & ~candidates).any()
     assert chosen.sum(1).tolist() == [min(count, sum(row)) for row in table]
 
@@ -101,7 +101,7 @@ def test_a_sample_is_a_subset_of_the_size_asked_for(table: list[list[bool]], cou
 def test_every_candidate_has_the_same_chance() -> None:
     torch.manual_seed(0)
     candidates = torch.tensor([[True, False, True, True, False, True]]).expand(8000, -1)
-    shares = sample(candidates, 3).double().mean(0)
+    shares = random_subset(candidates, 3).double().mean(0)
     torch.testing.assert_close(
         shares, torch.tensor([0.75, 0, 0.75, 0.75, 0, 0.75], dtype=torch.float64), atol=0.02, rtol=0
     )

@@ -28,7 +28,8 @@ def test_specifications_are_right(text: str) -> None:
 def test_python_runs(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     exec(compile(text, "README.md", "exec"), {})
-    assert (tmp_path / "resnet50.svg").stat().st_size > 10_000
+    for name in re.findall(r'draw\("(.*?)"\)', text):
+        assert (tmp_path / name).stat().st_size > 10_000
 
 
 def test_the_error_is_the_one_that_is_shown() -> None:

@@ -33,6 +33,8 @@ from rich.table import Table
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from tools.bench_draw import pictures  # noqa: E402 - the checkout's own
+
 NETWORKS = (
     ("resnet50", "torchvision:resnet50"),
     ("densenet121", "torchvision:densenet121"),
@@ -44,7 +46,7 @@ BUILT = (("resnet152", "torchvision:resnet152"), ("densenet201", "torchvision:de
 FEWEST = 6
 
 Tick = Callable[[], None]
-Unit = Literal["ms", "MiB", "us/layer"]
+Unit = Literal["ms", "MiB", "us/layer", "boxes", "pt"]
 
 
 @dataclass(frozen=True)
@@ -331,6 +333,7 @@ BENCHES = (
     Bench("linear", "time for each layer", 1, linear),
     Bench("build", "time to make a module", len(BUILT), build),
     Bench("speed", "time of a pass", 2 * len(NETWORKS), speed),
+    Bench("draw", "size and time of pictures", 8, pictures),
     Bench("memory", "peak memory of a pass", 2 * len(NETWORKS), memory),
 )
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from archdsl.analysis.cost import CostTable, analyse_cost
 from archdsl.analysis.depth import DepthTable, analyse_depth
+from archdsl.analysis.exits import ExitTable, analyse_exits
 from archdsl.analysis.memory import MemoryTable, analyse_memory
+from archdsl.analysis.paths import PathTable, analyse_paths
 from archdsl.analysis.receptive import ReceptiveTable, analyse_receptive
 from archdsl.analysis.structure import StructureTable, analyse_structure
 from archdsl.analysis.totals import TotalsTable, analyse_totals
@@ -41,9 +43,19 @@ class Analysis:
         return analyse_depth(self.graph, self.cost)
 
     @cached_property
+    def exits(self) -> ExitTable:
+        """Multiply-accumulates until each early exit."""
+        return analyse_exits(self.graph, self.cost)
+
+    @cached_property
     def memory(self) -> MemoryTable:
         """Bytes of activations and weights."""
         return analyse_memory(self.graph, self.cost, element_size=self.element_size)
+
+    @cached_property
+    def paths(self) -> PathTable:
+        """Ways through the network by their length, and the columns of a fractal one."""
+        return analyse_paths(self.graph, self.cost)
 
     @cached_property
     def receptive(self) -> ReceptiveTable:

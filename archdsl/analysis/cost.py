@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from archdsl.collector import paused
-from archdsl.graph.reach import needed_by, needed_for_inference
+from archdsl.graph.reach import needed_for_inference, needed_for_training
 from archdsl.ops.base import Family
 
 if TYPE_CHECKING:
@@ -102,7 +102,10 @@ class CostTable:
     layers: int
     """Nodes that papers would count as layers with weights, those of training alone included."""
     not_counted: tuple[tuple[str, int], ...]
-    """Operators without multiply-accumulates by convention: keyword and number of nodes, most frequent first."""
+    """Operators without multiply-accumulates by convention: keyword and number of nodes, most frequent first.
+
+    Of one that is counted in part, the part that is not stands in parentheses behind the keyword.
+    """
 
     @cached_property
     def flops(self) -> int:
@@ -124,7 +127,7 @@ def analyse_cost(graph: Graph) -> CostTable:
     LeCun, Bottou, Bengio, Haffner: Gradient-based learning applied to document recognition, Proc. IEEE 86(11), 1998,
     section II-B, for connections.
     """
-    inference, training = needed_for_inference(graph), needed_by(graph, graph.outputs)
+    inference, training = needed_for_inference(graph), needed_for_training(graph)
     owners: set[str] = set()
     rows = []
     # layers repeat: an operator object is asked once for each combination of input types
@@ -192,6 +195,10 @@ def _region_macs(graph: Graph, rows: list[NodeCost]) -> int:
 def _not_counted(graph: Graph, rows: list[NodeCost]) -> tuple[tuple[str, int], ...]:
     numbers: dict[str, int] = {}
     for node, row in zip(graph.nodes, rows, strict=True):
-        if row.macs is None and node.op.family is not Family.IO:
-            numbers[node.op.keyword] = numbers.get(node.op.keyword, 0) + 1
+        name = node.op.keyword
+        if node.op.uncounted:
+            name = f"{name} ({node.op.uncounted})"
+        elif row.macs is not None or node.op.family is Family.IO:
+            continue
+        numbers[name] = numbers.get(name, 0) + 1
     return tuple(sorted(numbers.items(), key=lambda item: (-item[1], item[0])))

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import linecache
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import wraps
 from hashlib import sha256
 from io import BytesIO
+from pickle import UnpicklingError
 from types import FunctionType, ModuleType, TracebackType
 from typing import Any
 
@@ -20,8 +22,12 @@ import torch
 from torch import nn
 from torch._subclasses.fake_tensor import unset_fake_temporarily
 
-from archdsl.backends.python.module import write
+from archdsl.analysis.tuning import Observation
+from archdsl.backends.python.module import field_name, write
 from archdsl.backends.python.writer import Mark, PythonSource
+from archdsl.backends.runtime.early_exit import softmax_entropy
+from archdsl.graph.exits import Stage, exit_state
+from archdsl.graph.fold import Folding
 from archdsl.graph.graph import Graph
 from archdsl.graph.placement import ANYWHERE, placement
 from archdsl.source import Span
@@ -82,18 +88,106 @@ def _place(module: nn.Module, graph: Graph, devices: Mapping[str, torch.device |
             module.get_submodule(node.path).to(devices[name])
 
 
-def export(graph: Graph, *, source: PythonSource | None = None, seed: int | None = None) -> bytes:
+def export(
+    graph: Graph,
+    *,
+    source: PythonSource | None = None,
+    seed: int | None = None,
+    weights: Mapping[str, Any] | None = None,
+) -> bytes:
     """The network in evaluation mode as an exported program: the bytes of a ``.pt2`` file, weights included.
 
-    The size of the batch stays free where the operators allow it.
+    The size of the batch stays free where the operators allow it. Several outputs are a dictionary, since the type that
+    the module has for them is known to nobody who loads the file.
     """
     module = build(graph, source=source, seed=seed).eval()
-    types = [node.outputs[0] for node in graph.inputs]
+    if sum(output.only != "train" for output in graph.outputs) > 1:
+        module.__class__ = _by_name(type(module))
+    if weights is not None:
+        module.load_state_dict(weights)
+    types = [node.outputs[0] for node in graph.inputs if not node.is_training_input]
     examples = tuple(torch.zeros(2, *type.shape, dtype=torch.long if type.dtype == "int" else None) for type in types)
     batches = tuple({0: torch.export.Dim.AUTO} for _ in examples)
     program = torch.export.export(module, examples, dynamic_shapes=batches)
     file = BytesIO()
     torch.export.save(program, file)
+    return file.getvalue()
+
+
+def _by_name(network: type[nn.Module]) -> type[nn.Module]:
+    """The network with its outputs in a dictionary, by their names."""
+    forward: Callable[..., Any] = network.forward
+
+    @wraps(forward)
+    def named(self: nn.Module, *inputs: torch.Tensor) -> dict[str, torch.Tensor]:
+        return dict(forward(self, *inputs)._asdict())
+
+    return type(network.__name__, (network,), {"forward": named})
+
+
+def fold_weights(folding: Folding, state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The weights of a folded network, each with the type and on the device of those that it is made of.
+
+    Products are formed in double precision, so that little is lost but by the last rounding.
+
+    Raises
+    ------
+    ForeignWeightsError
+        They are not those of the network that was folded.
+    """
+    folding.require(state)
+    folded: dict[str, torch.Tensor] = {}
+    with torch.no_grad():
+        for layer in folding.layers:
+            like = state[layer.keys[0]]
+            wide = {key: _widened(state[key]) for key in layer.keys}
+            for key, tensor in layer.fold(wide).items():
+                as_before = state.get(key, like)
+                folded[key] = tensor.to(as_before.device, as_before.dtype, copy=True)
+        folded |= {key: state[key].clone() for key in exit_state(folding.graph)}
+    return folded
+
+
+def _widened(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.detach().to("cpu", torch.float64) if tensor.is_floating_point() else tensor.detach()
+
+
+def fold_module(folding: Folding, module: nn.Module, *, source: PythonSource | None = None) -> nn.Module:
+    """A folded network with the weights of a module of the network that was folded, in evaluation mode.
+
+    Raises
+    ------
+    ForeignWeightsError
+        It is a module of another network.
+    """
+    weights = fold_weights(folding, module.state_dict())
+    device = next((tensor.device for tensor in weights.values()), None)
+    folded = build(folding.graph, source=source, device=device, seed=0)
+    folded.load_state_dict(weights, assign=True)
+    return folded.eval()
+
+
+def read_weights(content: bytes) -> Mapping[str, Any]:
+    """The tensors of a ``state_dict`` that ``torch.save`` wrote.
+
+    Raises
+    ------
+    ValueError
+        It is no such thing; nothing else in it is executed.
+    """
+    try:
+        state = torch.load(BytesIO(content), map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, UnpicklingError) as error:
+        raise ValueError("this is not a state_dict that torch.save wrote") from error
+    if not isinstance(state, Mapping) or not all(isinstance(tensor, torch.Tensor) for tensor in state.values()):
+        raise ValueError("this holds other things than the tensors of a state_dict")
+    return state
+
+
+def write_weights(state: Mapping[str, Any]) -> bytes:
+    """A ``state_dict`` as ``torch.save`` writes it, each tensor without the rest of what it is a view of."""
+    file = BytesIO()
+    torch.save({name: tensor.clone() for name, tensor in state.items()}, file)
     return file.getvalue()
 
 
@@ -157,6 +251,8 @@ def _execute(source: PythonSource) -> ModuleType:
     # Code of its own, since torch.compile counts what it compiles by code object.
     network.__call__ = FunctionType(_call.__code__.replace(co_name="__call__"), globals(), "__call__")
     network.__reduce__ = _reduce
+    if "infer" in vars(network):
+        network.infer = _explained(network.infer)
     return module
 
 
@@ -167,6 +263,20 @@ def _call(self: nn.Module, *arguments: Any, **keywords: Any) -> Any:
     except Exception as error:
         explain(error)
         raise
+
+
+def _explained(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method of the network that is called directly, with exceptions explained as those of ``forward`` are."""
+
+    @wraps(method)
+    def run(*arguments: Any, **keywords: Any) -> Any:
+        try:
+            return method(*arguments, **keywords)
+        except Exception as error:
+            explain(error)
+            raise
+
+    return run
 
 
 def _reduce(self: nn.Module) -> tuple[Any, ...]:
@@ -183,6 +293,39 @@ def _file(cls: type) -> str:
 def _restore(source: PythonSource, derived: type[nn.Module] | None) -> nn.Module:
     network = load(source) if derived is None else derived
     return network.__new__(network)
+
+
+# Early exits -----------------------------------------------------------------------------------------------------
+
+
+def observe(module: nn.Module, stages: Sequence[Stage], loader: Iterable[tuple[Any, Any]]) -> list[Observation]:
+    """What each early exit and the output say of samples with known classes, in evaluation.
+
+    Parameters
+    ----------
+    loader
+        Batches: an input, or a tuple of them, and the classes.
+    """
+    entropies: list[list[float]] = [[] for _ in stages]
+    hits: list[list[bool]] = [[] for _ in stages]
+    device = next((parameter.device for parameter in module.parameters()), None)
+    was_training = module.training
+    module.eval()
+    try:
+        with torch.no_grad():
+            for batch, classes in loader:
+                inputs = batch if isinstance(batch, tuple | list) else (batch,)
+                outputs = module(*(tensor.to(device) for tensor in inputs))
+                for index, stage in enumerate(stages):
+                    scores = getattr(outputs, field_name(stage.output.name))
+                    entropies[index] += softmax_entropy(scores).tolist()
+                    hits[index] += (scores.argmax(1) == classes.to(scores.device)).tolist()
+    finally:
+        module.train(was_training)
+    return [
+        Observation(stage.output.name, tuple(values), tuple(rights))
+        for stage, values, rights in zip(stages, entropies, hits, strict=True)
+    ]
 
 
 # Tracebacks ------------------------------------------------------------------------------------------------------
@@ -207,10 +350,10 @@ def explain(error: BaseException) -> None:
 
 
 def _frames(traceback: TracebackType | None) -> Iterator[TracebackType]:
-    """The frames of generated code in which a ``forward`` was under way, the outermost first."""
+    """The frames of generated code, the outermost first."""
     while traceback is not None:
         code = traceback.tb_frame.f_code
-        if code.co_filename in _SOURCES and code.co_name == "forward":
+        if code.co_filename in _SOURCES:
             yield traceback
         traceback = traceback.tb_next
 

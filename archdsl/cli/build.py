@@ -9,14 +9,14 @@ import click
 
 from archdsl.cli.console import saved
 from archdsl.cli.draw import picture, picture_options
-from archdsl.cli.target import read_network, target_options
+from archdsl.cli.target import TARGET, read_network, target_options
 
 if TYPE_CHECKING:
     from archdsl.network import InputLike
 
 
 @click.command("build")
-@click.argument("target")
+@click.argument("target", type=TARGET)
 @click.option(
     "-o",
     "--output",

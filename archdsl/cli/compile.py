@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from archdsl.cli.console import saved, working
-from archdsl.cli.target import read_network, target_options
+from archdsl.cli.target import TARGET, read_network, target_options
 
 if TYPE_CHECKING:
     from archdsl.network import InputLike
 
 
 @click.command("compile")
-@click.argument("target")
+@click.argument("target", type=TARGET)
 @click.option(
     "-o",
     "--output",

@@ -29,8 +29,12 @@ class Failure(click.ClickException):
 
 
 def wants_colour(stream: TextIO) -> bool:
-    """Whether to write colours: on a terminal, unless ``NO_COLOR`` is set; see no-color.org."""
-    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    """Whether to write colours: on a terminal, unless ``NO_COLOR`` says no or ``FORCE_COLOR`` yes; see no-color.org."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def report(diagnostics: Iterable[Diagnostic]) -> None:

@@ -9,15 +9,15 @@ import click
 
 from archdsl.cli.console import Failure, saved, working
 from archdsl.cli.draw import picture_options
-from archdsl.cli.target import read_network, target_options
+from archdsl.cli.target import TARGET, read_network, target_options
 
 if TYPE_CHECKING:
     from archdsl.network import InputLike
 
 
 @click.command("diff")
-@click.argument("before")
-@click.argument("after")
+@click.argument("before", type=TARGET)
+@click.argument("after", type=TARGET)
 @click.option("--json", "as_json", is_flag=True, help="Write JSON: operators, totals, and what became of each tensor.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Draw what differs: .svg, .png, .pdf or .tikz.")
 @picture_options

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from archdsl.cli.console import Failure, saved, working
-from archdsl.cli.target import read_network, target_options
+from archdsl.cli.target import TARGET, read_network, target_options
 
 if TYPE_CHECKING:
     from archdsl.network import InputLike, Network
@@ -27,6 +27,7 @@ def picture_options(command: Command) -> Command:
         ),
         click.option("--expand", multiple=True, metavar="NAME", help="Open a block or definition; repeatable."),
         click.option("--legend/--no-legend", default=None, help="Whether to explain colours and lines."),
+        click.option("--rule", metavar="NAME", help="Draw a definition that calls itself, as its rule."),
         click.option("--heat", metavar="[params|macs|memory|receptive]", help="Colour boxes by a figure."),
         click.option("--shapes", metavar="[all|change|none]", help="Which boxes state the shape of their output."),
         click.option("--detail", metavar="[default|ops|full]", help="Fused layers, every operator, or every copy too."),
@@ -40,7 +41,7 @@ def picture_options(command: Command) -> Command:
 
 
 @click.command("draw")
-@click.argument("targets", metavar="TARGET...", nargs=-1, required=True)
+@click.argument("targets", metavar="TARGET...", nargs=-1, required=True, type=TARGET)
 @click.option(
     "-o",
     "--output",

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import click
 
-from archdsl.codes import CATALOGUE
-from archdsl.render import explain
-
 
 @click.command("explain")
 @click.argument("code", required=False)
@@ -17,8 +14,10 @@ def command(code: str | None) -> None:
     Example:
       archdsl explain E0402
     """
+    from archdsl.lint.engine import catalogue, explain
+
     if code is None:
-        click.echo("\n".join(f"{entry.id}  {entry.title}" for entry in CATALOGUE.values()))
+        click.echo("\n".join(f"{entry.id}  {entry.title}" for entry in catalogue().values()))
         return
     try:
         click.echo(explain(code), nl=False)

@@ -16,7 +16,10 @@ from archdsl.cli.console import Failure, report
 from archdsl.diagnostic import ArchError, near
 
 #: Files of this package with a ``command``, in the order of ``--help``.
-COMMANDS = ("check", "summary", "draw", "diff", "compile", "build", "zoo", "ops", "explain")
+COMMANDS = (
+    *("new", "watch", "preview", "check", "lint", "fmt", "summary", "draw", "diff", "compile", "build"),
+    *("extract", "fold", "zoo", "ops", "explain", "doctor", "lsp"),
+)
 
 FINDINGS, INTERRUPTED = 1, 130
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from itertools import groupby
 from textwrap import wrap
-from types import UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,118 +13,108 @@ from archdsl.diagnostic import near
 
 if TYPE_CHECKING:
     from archdsl.ops.base import Op
-
-_KINDS = {int: "integer", float: "number", bool: "true or false", str: "string", type(None): "none"}
+    from archdsl.ops.reference import Argument
 
 
 @click.command("ops")
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Write the reference as JSON.")
 def command(name: str | None, as_json: bool) -> None:
-    """List operators, or explain one.
+    """List operators, or explain one; a NAME that is none lists those that have to do with it.
 
     \b
     Example:
       archdsl ops conv
+      archdsl ops pool
     """
     from archdsl.ops import catalogue
 
     operators = catalogue()
-    if name is not None and name not in operators:
-        meant = near(name, operators)
-        raise click.BadParameter(
-            f"there is no operator {name!r}" + (f"; did you mean {meant}?" if meant else ""), param_hint="NAME"
-        )
-    chosen = list(operators.values()) if name is None else [operators[name]]
+    is_one = name in operators
+    chosen = list(operators.values()) if name is None else _about(name)
     if as_json:
         records = [_record(operator) for operator in chosen]
-        click.echo(json.dumps(records if name is None else records[0], indent=2, ensure_ascii=False))
+        click.echo(json.dumps(records[0] if is_one else records, indent=2, ensure_ascii=False))
     else:
-        click.echo(_listing(chosen) if name is None else _reference(chosen[0]))
+        click.echo(_reference(chosen[0]) if is_one else _listing(chosen))
+
+
+def _about(word: str) -> list[type[Op]]:
+    """The operator of this name, here or elsewhere; else those whose family, name or documentation has the word."""
+    from archdsl.ops import catalogue, translate
+    from archdsl.ops.reference import documentation
+
+    operators = catalogue()
+    named = word if word in operators else translate(word)
+    if named is not None:
+        return [operators[named]]
+    sought = word.lower().replace("_", " ")
+    found = [
+        operator
+        for operator in operators.values()
+        if operator.family == sought
+        or any(sought in known for known in (operator.keyword, *operator.also))
+        or sought in documentation(operator).lower()
+    ]
+    if not found:
+        meant = near(word, operators)
+        hint = f"did you mean {meant}?" if meant else "`archdsl ops` lists what there is"
+        raise click.BadParameter(
+            f"there is no operator {word!r}, and none has to do with it; {hint}", param_hint="NAME"
+        )
+    return found
 
 
 def _listing(operators: list[type[Op]]) -> str:
     """Operators by family, each with its first line."""
+    from archdsl.ops.reference import summary
+
     ordered = sorted(operators, key=lambda operator: (operator.family.value, operator.keyword))
     width = max(len(operator.keyword) for operator in ordered)
     return "\n\n".join(
-        f"{family.value}\n" + "\n".join(f"  {operator.keyword:<{width}}  {_summary(operator)}" for operator in members)
+        f"{family.value}\n" + "\n".join(f"  {operator.keyword:<{width}}  {summary(operator)}" for operator in members)
         for family, members in groupby(ordered, key=lambda operator: operator.family)
     )
 
 
 def _reference(operator: type[Op]) -> str:
     """Documentation, arguments and examples of one operator."""
-    parts = [f"{operator.keyword} ({operator.family.value})", _documentation(operator)]
-    arguments = _arguments(operator)
-    if arguments:
-        parts.append("Arguments:\n" + "\n".join(map(_argument, arguments)))
+    from archdsl.ops.reference import arguments, documentation
+
+    parts = [f"{operator.keyword} ({operator.family.value})", documentation(operator)]
+    if arguments(operator):
+        parts.append("Arguments:\n" + "\n".join(map(_argument, arguments(operator))))
     if operator.samples:
         samples = [f"  {sample.text:<32}  # {', '.join(sample.inputs)}" for sample in operator.samples]
         parts.append("Examples, with the shapes of their inputs:\n" + "\n".join(samples))
     return "\n\n".join(parts)
 
 
-def _argument(argument: dict[str, str]) -> str:
-    default = f"default {argument['default']}" if argument["default"] else "required"
-    head = f"  {argument['name']}: {argument['kind']}; {default}"
+def _argument(argument: Argument) -> str:
+    default = "required" if argument.default is None else f"default {argument.default}"
+    head = f"  {argument.name}: {argument.kind}; {default}"
     margin = " " * 6
-    return "\n".join([head, *wrap(argument["description"], 100, initial_indent=margin, subsequent_indent=margin)])
+    return "\n".join([head, *wrap(argument.description, 100, initial_indent=margin, subsequent_indent=margin)])
 
 
 def _record(operator: type[Op]) -> dict[str, object]:
+    from archdsl.ops.reference import arguments, documentation
+
     return {
         "name": operator.keyword,
         "family": operator.family.value,
-        "documentation": _documentation(operator),
+        "documentation": documentation(operator),
         "positional": operator.positional,
         "streams": operator.arity,
         "stream_arguments": list(operator.stream_arguments),
-        "arguments": _arguments(operator),
+        "arguments": [
+            {
+                "name": argument.name,
+                "kind": argument.kind,
+                "default": argument.default or "",
+                "description": argument.description,
+            }
+            for argument in arguments(operator)
+        ],
         "samples": [{"text": sample.text, "inputs": list(sample.inputs)} for sample in operator.samples],
     }
-
-
-def _documentation(operator: type[Op]) -> str:
-    return inspect.cleandoc(operator.__doc__ or "")
-
-
-def _summary(operator: type[Op]) -> str:
-    return _documentation(operator).partition("\n")[0]
-
-
-def _arguments(operator: type[Op]) -> list[dict[str, str]]:
-    """Name, kind, default (empty if required) and description of each argument."""
-    from archdsl.ops.reference import descriptions
-
-    fields = operator.model_fields
-    return [
-        {
-            "name": name,
-            "kind": kind(fields[name].annotation),
-            "default": "" if fields[name].is_required() else _written(fields[name].default),
-            "description": " ".join(description.split()),
-        }
-        for name, description in descriptions(operator).items()
-    ]
-
-
-def _written(value: Any) -> str:
-    """A default as it would be written in a specification."""
-    if value is None or isinstance(value, bool):
-        return str(value).lower()
-    return "[" + ", ".join(map(_written, value)) + "]" if isinstance(value, tuple | list) else str(value)
-
-
-def kind(annotation: Any) -> str:
-    """What values a type takes, in a person's words."""
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        return kind(arguments[0])
-    if origin in {Union, UnionType}:
-        return " or ".join(dict.fromkeys(kind(argument) for argument in arguments if argument is not type(None)))
-    if origin is Literal:
-        return ", ".join(map(_written, arguments))
-    if origin is tuple:
-        return "list"
-    return _KINDS.get(annotation, getattr(annotation, "__name__", str(annotation)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -13,11 +14,46 @@ from archdsl.diagnostic import ArchError, Diagnostic
 from archdsl.source import Source
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from archdsl.network import InputLike, Network
     from archdsl.project import TargetLike
     from archdsl.syntax import tree
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class TargetType(click.types.StringParamType):
+    """A TARGET; shells complete it with names of the zoo, files, and variants in a file."""
+
+    name = "target"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """What ``incomplete`` may become; where only files can follow, the shell itself completes them."""
+        from click.shell_completion import CompletionItem
+
+        from archdsl.project import SUFFIX, variants, zoo
+
+        path, colon, begun = incomplete.rpartition(":")
+        if colon and path.endswith(SUFFIX):
+            return [CompletionItem(f"{path}:{name}") for name in variants(Path(path)) if name.startswith(begun)]
+        names = [
+            CompletionItem(name, help=entry.family) for name, entry in zoo().items() if name.startswith(incomplete)
+        ]
+        return (
+            [*names, *map(CompletionItem, _files(incomplete))] if names else [CompletionItem(incomplete, type="file")]
+        )
+
+
+def _files(begun: str) -> list[str]:
+    """Specifications and folders here whose names begin so."""
+    from archdsl.project import SUFFIX
+
+    found = [path for path in sorted(Path().iterdir()) if path.name.startswith(begun) and path.name[0] != "."]
+    return [f"{path}/" if path.is_dir() else str(path) for path in found if path.is_dir() or path.suffix == SUFFIX]
+
+
+TARGET = TargetType()
 
 
 def target_options(command: Command) -> Command:

@@ -32,6 +32,10 @@ def merge_defaults(below: Defaults, above: Defaults) -> Defaults:
     return merged
 
 
+#: Arguments that are written around a name: `3x3 unit /2`.
+_PREFIXES = ("kernel", "stride")
+
+
 class Definitions:
     """Calls definitions."""
 
@@ -126,13 +130,17 @@ class Definitions:
         names = [parameter.name for parameter in definition.parameters]
         if name in names:
             return
-        close = near(name, names)
+        close = None if name in _PREFIXES else near(name, names)
+        hint = f"did you mean `{close}`?" if close else "it has " + (", ".join(names) or "none")
+        if name in _PREFIXES:
+            head = f"{definition.name}({', '.join([*names, name])})"
+            hint = f"it has one if `{name}` is among its parameters, as in `{head}: …`"
         edit = Edit(Span(span.source, span.start, span.start + len(name)), close or "")
         raise problem(
             codes.UNKNOWN_KEYWORD,
             f"`{definition.name}` has no argument `{name}`",
             span,
-            hint=f"did you mean `{close}`?" if close else "it has " + (", ".join(names) or "none"),
+            hint=hint,
             labels=(Label(definition.name_span, "defined here"),),
             fixes=(Fix(f"use `{close}`", (edit,)),) if close else (),
         )
@@ -160,6 +168,14 @@ class Definitions:
                 return binding.value
         return self._expressions.evaluate(default, inner)
 
+    def _is_default(self, parameter: tree.Parameter, value: Value, inner: Context) -> bool:
+        """Whether a value is what a parameter would have had anyway, as far as the definition alone tells."""
+        default = parameter.default
+        if default is None or names_in(default):
+            return False
+        usual = self._expressions.evaluate(default, inner)
+        return type(usual) is type(value) and usual == value
+
     def _check_contract(self, closure: Closure, step: tree.Step, inner: Context) -> None:
         condition = closure.tree.condition
         if condition is None or self._expressions.truth(condition, inner):
@@ -181,9 +197,11 @@ class Definitions:
         definition = closure.tree
         values = {parameter.name: _value(inner, parameter.name) for parameter in definition.parameters}
         shown = [
-            f"{key}={show(value)}"
-            for key, value in values.items()
-            if key in given and not isinstance(value, Body | Closure | type)
+            f"{parameter.name}={show(value)}"
+            for parameter in definition.parameters
+            if parameter.name in given
+            and not isinstance(value := values[parameter.name], Body | Closure | Streams | Indexed | type)
+            and not self._is_default(parameter, value, inner)
         ]
         caption = f"{definition.name}({', '.join(shown)})" if shown else definition.name
         key = self._key(closure, inner, values)

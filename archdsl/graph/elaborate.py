@@ -18,17 +18,20 @@ from archdsl import codes
 from archdsl.collector import paused
 from archdsl.diagnostic import Diagnostic, Label, LoadError, near
 from archdsl.graph.builder import MAX_NODES, Builder, TooManyNodes
+from archdsl.graph.exits import unfit_exits
 from archdsl.graph.findings import Exhausted, Findings, TooManyFindings
 from archdsl.graph.flow import Flow
 from archdsl.graph.graph import Graph, Output
+from archdsl.graph.inputs import Inputs
 from archdsl.graph.names import Names
+from archdsl.graph.passage import Watch
 from archdsl.graph.placement import misplaced
 from archdsl.graph.scope import Context, Environment, Level
 from archdsl.graph.statements import Statements
+from archdsl.graph.training import untimely
 from archdsl.graph.unused import unused
 from archdsl.graph.values import BROKEN, UNKNOWN, Closure, Lookup, Namespace, Problem, Streams, Value, problem
-from archdsl.ops import lookup
-from archdsl.ops.base import Shape, TensorType
+from archdsl.ops.base import Shape
 from archdsl.source import Source, Span
 from archdsl.syntax import tree
 from archdsl.syntax.parse import parse
@@ -74,6 +77,7 @@ def elaborate(
     arguments: Mapping[str, Value] | None = None,
     inputs: tuple[Shape, ...] | Mapping[str, Shape] | None = None,
     load: Load = load_nothing,
+    watch: Watch | None = None,
 ) -> Elaborated:
     """Build the graph that a file describes.
 
@@ -85,12 +89,14 @@ def elaborate(
         Values for parameters of the network, over those of the variant.
     inputs
         Shapes to use instead of those of the ``input`` statements, in order or by name.
+    watch
+        Is told which streams go through which element, also where there are errors elsewhere.
     """
     findings = Findings(file.source)
-    elaboration = _Elaboration(file, findings, variant, dict(arguments or {}), inputs, load)
+    elaboration = _Elaboration(file, findings, variant, dict(arguments or {}), inputs, load, watch)
     with _room(), paused():
         graph = elaboration.run()
-        for diagnostic in misplaced(graph) if graph is not None else ():
+        for diagnostic in (*misplaced(graph), *untimely(graph), *unfit_exits(graph)) if graph is not None else ():
             findings.add(diagnostic)
     diagnostics = findings.sorted()
     return Elaborated(None if findings.has_errors else graph, diagnostics)
@@ -118,30 +124,30 @@ class _Elaboration:
         arguments: dict[str, Value],
         inputs: tuple[Shape, ...] | Mapping[str, Shape] | None,
         load: Load,
+        watch: Watch | None,
     ) -> None:
         self._file = file
         self._findings = findings
         self._variant = variant
         self._arguments = arguments
-        self._inputs = inputs
         self._load = load
         start = Span(file.source, 0, 0)
         self._net = next((item for item in file.statements if isinstance(item, tree.Net)), None)
         span = self._net.span if self._net else start
         self._name = variant or (self._net.name if self._net else PurePath(file.source.name).stem)
         self._builder = Builder(self._name, span)
-        self._flow = Flow(self._builder, findings)
+        self._flow = Flow(self._builder, findings, watch)
         self._statements = Statements(self._builder, self._flow)
+        self._declared = Inputs(self._builder, self._flow, file, inputs)
         self._statements.rules |= {
             tree.Net: self._statement_net,
             tree.Documentation: self._statement_documentation,
             tree.Variant: lambda statement, context: None,
-            tree.Input: self._statement_input,
+            tree.Input: self._declared.declare,
             tree.Use: self._statement_use,
         }
         self._documentation: dict[str, list[str]] = {"title": [], "paper": [], "note": []}
         self._values: dict[str, Value] = {}
-        self._overrides = self._override_names()
         self._open_files = [file.source.name]
         self._modules: dict[str, Environment] = {}
 
@@ -199,7 +205,8 @@ class _Elaboration:
                 hint = "begin with `input 3x224x224`"
                 self._add(problem(codes.NO_INPUT, "the network has no input", last, hint=hint))
             return
-        self._check_overrides(last)
+        for found in self._declared.unanswered(last):
+            self._add(found)
         if not any(output.kind == "output" for output in self._builder.outputs):
             main = Output("out", BROKEN.items[0].port)
             try:
@@ -255,50 +262,6 @@ class _Elaboration:
 
     def _statement_documentation(self, statement: tree.Documentation, context: Context) -> None:
         self._documentation[statement.kind].append(statement.text)
-
-    def _statement_input(self, statement: tree.Input, context: Context) -> None:
-        if context.frame.scope != 0 or context.environment.parent is None or not context.environment.parent.is_prelude:
-            raise problem(codes.SYNTAX, "`input` stands at the top of a file, not inside a block", statement.span)
-        declared = self._flow.expressions.evaluate(statement.shape, context)
-        shape = self._override(statement, len(context.entry.items)) or self._shape(declared, statement)
-        op = lookup("input")
-        assert op is not None
-        name = self._builder.root.level.claim(statement.name or "input")
-        type_ = TensorType(shape)
-        streams = self._builder.add(context.frame, op.make(shape=shape), (), (type_,), statement.span, name)
-        if statement.name is not None:
-            Names.bind(context, statement.name, streams, statement.span)
-        untouched = context.trunk.items == context.entry.items
-        context.entry = Streams(context.entry.items + streams.items)
-        context.trunk = context.entry if untouched else streams
-
-    @staticmethod
-    def _shape(value: Value, statement: tree.Input) -> Shape:
-        axes = value if isinstance(value, tuple) else (value,)
-        shape = tuple(axis for axis in axes if isinstance(axis, int) and not isinstance(axis, bool) and axis > 0)
-        if shape and len(shape) == len(axes):
-            return shape
-        message = f"an input's shape is channels and sizes, all at least 1, not {statement.shape.span.text}"
-        raise problem(codes.BAD_ARGUMENT, message, statement.shape.span, hint="write `input 3x224x224`")
-
-    def _override_names(self) -> dict[str, Shape]:
-        """The shapes asked for, by name of the input or by its number."""
-        if self._inputs is None:
-            return {}
-        if isinstance(self._inputs, Mapping):
-            return dict(self._inputs)
-        return {str(number): shape for number, shape in enumerate(self._inputs)}
-
-    def _override(self, statement: tree.Input, number: int) -> Shape | None:
-        by_number = self._overrides.pop(str(number), None)
-        return self._overrides.pop(statement.name or "", None) or by_number
-
-    def _check_overrides(self, span: Span) -> None:
-        for name in self._overrides:
-            names = [item.name or "input" for item in self._file.statements if isinstance(item, tree.Input)]
-            message = f"there is no input {int(name) + 1}" if name.isdigit() else f"no input is called `{name}`"
-            found = problem(codes.UNKNOWN_PARAMETER, message, span, hint="there are " + ", ".join(names))
-            self._add(found)
 
     # Other files -------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from archdsl.graph.expressions import Expressions, select_streams
 from archdsl.graph.findings import Findings, Fuel
 from archdsl.graph.names import Names
 from archdsl.graph.operators import Operators
+from archdsl.graph.passage import Passage, Watch
 from archdsl.graph.scope import Context, Environment
 from archdsl.graph.values import (
     BROKEN,
@@ -44,9 +45,10 @@ class Flow:
 
     run_block: RunBlock
 
-    def __init__(self, builder: Builder, findings: Findings) -> None:
+    def __init__(self, builder: Builder, findings: Findings, watch: Watch | None = None) -> None:
         self._builder = builder
         self._findings = findings
+        self._watch = watch
         self._fuel = Fuel()
         self.expressions = Expressions(builder)
         self.operators = Operators(builder, self.expressions, findings)
@@ -89,14 +91,19 @@ class Flow:
         return binding is not None and isinstance(binding.value, Streams | Indexed)
 
     def _element(self, element: tree.Element, context: Context, streams: Streams) -> Streams:
-        return self._safely(lambda: self._elements[type(element)](element, context, streams), context)
+        return self._pass(element, lambda: self._elements[type(element)](element, context, streams), context, streams)
 
-    def _safely(self, run: Callable[[], Streams], context: Context) -> Streams:
+    def _pass(self, element: tree.Element, run: Callable[[], Streams], context: Context, streams: Streams) -> Streams:
+        """Let streams through an element; behind one that is wrong they are broken."""
+        first = self._builder.nodes_so_far()
         try:
-            return run()
+            leaving = run()
         except Problem as found:
             self.report(found, context)
-            return BROKEN
+            leaving = BROKEN
+        if self._watch is not None:
+            self._watch(Passage(element, streams, leaving, range(first, self._builder.nodes_so_far())))
+        return leaving
 
     def _step(self, step: tree.Step, context: Context, streams: Streams) -> Streams:
         value = self._names.resolve(step, context)
@@ -136,8 +143,8 @@ class Flow:
             return self.pipeline(statement.pipeline, context, context.trunk)
         if isinstance(only, tree.Step) and isinstance(value, Closure) and not (value.takes_body or value.tree.tied):
             self._fuel.burn(only.span)
-            call, closure = only, value
-            return self._safely(lambda: self._definitions.call(closure, call, context, context.trunk, name), context)
+            call, closure, trunk = only, value, context.trunk
+            return self._pass(call, lambda: self._definitions.call(closure, call, context, trunk, name), context, trunk)
         name = context.frame.level.claim(name)
         level = context.frame.level.below(name)
         inner = context.inside(frame=self._builder.open(context.frame, "step", name, level, statement.span))

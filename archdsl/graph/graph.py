@@ -83,6 +83,11 @@ class Node:
     scope: int
     span: Span
 
+    @property
+    def is_training_input(self) -> bool:
+        """Whether it is an input that only training has."""
+        return getattr(self.op, "only", None) == "train"
+
 
 @dataclass(frozen=True, slots=True)
 class Output:
@@ -95,7 +100,7 @@ class Output:
     entropy
         At inference, a sample leaves here if the entropy of its softmax is below this; None if it never does.
     only
-        ``"train"``: the output exists in training alone.
+        The mode that the output exists in; None for both.
     """
 
     name: str
@@ -103,7 +108,7 @@ class Output:
     kind: Literal["output", "exit"] = "output"
     weight: float = 1.0
     entropy: float | None = None
-    only: Literal["train"] | None = None
+    only: Literal["train", "eval"] | None = None
 
 
 def calls_to(scopes: Sequence[Scope], number: int) -> tuple[Call, ...]:

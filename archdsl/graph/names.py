@@ -9,7 +9,7 @@ from archdsl.diagnostic import Edit, Fix, Label, near
 from archdsl.graph.scope import Context, Environment
 from archdsl.graph.unknown import unknown_attribute
 from archdsl.graph.values import UNKNOWN, Body, Closure, Namespace, Problem, Streams, Value, describe, problem
-from archdsl.ops import catalogue, lookup
+from archdsl.ops import catalogue, lookup, translate
 from archdsl.source import Span
 from archdsl.syntax import tree
 from archdsl.syntax.words import STATEMENTS
@@ -126,7 +126,9 @@ class Names:
                 message = f"`{name}` is used before its step"
                 later_hint = "move the use behind the step"
                 raise problem(codes.USED_BEFORE, message, step.name_span, labels=(label,), hint=later_hint)
-        close = near(name, callables | set(catalogue()))
+        close = near(name, callables)
+        if "." not in step.name:  # operators have no members
+            close = translate(name) or near(name, callables | set(catalogue()))
         span = Span(step.name_span.source, step.name_span.start, step.name_span.start + len(name))
         found = problem(
             codes.UNKNOWN_OP,

@@ -28,7 +28,7 @@ from archdsl.graph.values import (
     problem,
     show,
 )
-from archdsl.ops.base import ArgumentError, Op, ShapeError, TensorType
+from archdsl.ops.base import SCALAR, ArgumentError, Op, ShapeError, TensorType
 from archdsl.source import Span
 from archdsl.syntax import tree
 
@@ -149,12 +149,10 @@ class Operators:
     def _positional(op: type[Op], argument: tree.Argument, explicit: dict[str, Given]) -> str:
         if op.positional is None:
             names = ", ".join(op.model_fields)
-            raise problem(
-                codes.EXTRA_ARGUMENT,
-                f"`{op.keyword}` takes no bare value",
-                argument.span,
-                hint=f"its arguments are {names}" if names else "it has no arguments",
-            )
+            hint = f"its arguments are {names}" if names else "it has no arguments"
+            if "kernel" in op.model_fields and "kernel" not in explicit:
+                hint = f"its kernel stands before the name: `3x3 {op.keyword}`"
+            raise problem(codes.EXTRA_ARGUMENT, f"`{op.keyword}` takes no bare value", argument.span, hint=hint)
         if op.positional in explicit:
             raise problem(codes.EXTRA_ARGUMENT, f"`{op.keyword}` takes one bare value", argument.span)
         return op.positional
@@ -287,6 +285,8 @@ class Operators:
     ) -> tuple[TensorType, ...] | None:
         types = tuple(stream.type for stream in taken if stream.type is not None)
         try:
+            if SCALAR in types and not op.takes_scalars:
+                raise _scalar_refused(op, types)
             return self._builder.infer(op, types)
         except ShapeError as error:
             labels = tuple(
@@ -296,6 +296,15 @@ class Operators:
             found = problem(_SHAPE_CODES[error.kind], error.message, step.span, hint=error.hint, labels=labels)
             self._findings.report(found, self._builder.calls(context.frame))
             return error.recovery
+
+
+def _scalar_refused(op: Op, types: Sequence[TensorType]) -> ShapeError:
+    return ShapeError(
+        f"`{op.keyword}` works on each element of the batch, but a loss is one number for all of them",
+        hint="make it an output, or sum it with another loss by `add`",
+        kind="rank",
+        inputs=[index for index, stream in enumerate(types) if stream == SCALAR],
+    )
 
 
 def _choose(close: str | None, words: Iterable[str]) -> str:
@@ -314,7 +323,7 @@ def _missing(op: type[Op], field: str, step: tree.Step) -> Problem:
             fixes=(Fix("give it 64 channels", (edit,)),),
         )
     if field == "kernel":
-        hint = f"write it before the name: `3x3 {step.name}`"
+        hint = f"write it before the name: `3x3 {op.keyword}`"
     elif field == op.positional:
         hint = f"write it behind the name: `{step.name} …`"
     else:

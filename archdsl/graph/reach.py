@@ -1,4 +1,4 @@
-"""Which nodes lead to which outputs."""
+"""Which nodes lead to which outputs, and in which mode."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from archdsl.graph.graph import Graph, Node, Output
+
+TRAINING, EVALUATION = 1, 2
 
 
 def needed_by(graph: Graph, outputs: Iterable[Output]) -> tuple[bool, ...]:
@@ -24,7 +26,33 @@ def needed_by(graph: Graph, outputs: Iterable[Output]) -> tuple[bool, ...]:
 
 def needed_for_inference(graph: Graph) -> tuple[bool, ...]:
     """Whether each node, by its number, is needed by an output that exists outside training."""
-    return needed_by(graph, (output for output in graph.outputs if output.only != "train"))
+    return tuple(mode & EVALUATION != 0 for mode in modes(graph))
+
+
+def needed_for_training(graph: Graph) -> tuple[bool, ...]:
+    """Whether each node, by its number, is needed by an output that exists in training."""
+    return tuple(mode & TRAINING != 0 for mode in modes(graph))
+
+
+def modes(graph: Graph) -> list[int]:
+    """The modes in which each node is needed, by its number: a sum of ``TRAINING`` and ``EVALUATION``."""
+    needed = [0] * len(graph.nodes)
+    for output in graph.outputs:
+        needed[output.port.node] |= {"train": TRAINING, "eval": EVALUATION, None: TRAINING | EVALUATION}[output.only]
+    for node in reversed(graph.nodes):
+        for index, port in enumerate(node.inputs):
+            passed = TRAINING if index in node.op.training_inputs else TRAINING | EVALUATION
+            needed[port.node] |= needed[node.id] & passed
+    return needed
+
+
+def absent_in_evaluation(graph: Graph) -> tuple[bool, ...]:
+    """Whether each node, by its number, cannot run in evaluation, for want of an input that only training has."""
+    absent: list[bool] = []
+    for node in graph.nodes:
+        wanted = (port for index, port in enumerate(node.inputs) if index not in node.op.training_inputs)
+        absent.append(node.is_training_input or any(absent[port.node] for port in wanted))
+    return tuple(absent)
 
 
 def idle_nodes(graph: Graph) -> tuple[Node, ...]:

@@ -13,7 +13,9 @@ from archdsl.graph.definitions import merge_defaults
 from archdsl.graph.flow import Flow
 from archdsl.graph.graph import Output
 from archdsl.graph.names import Names
+from archdsl.graph.options import mode_of, only_in
 from archdsl.graph.scope import Context, Environment
+from archdsl.graph.unknown import declared_name
 from archdsl.graph.values import BROKEN, UNKNOWN, Closure, Indexed, Problem, Streams, Value, problem
 from archdsl.ops import catalogue, lookup
 from archdsl.source import Span
@@ -57,6 +59,8 @@ class Statements:
         for statement in statements:
             if isinstance(statement, tree.Definition):
                 self._guard(self._define, statement, context)
+            elif isinstance(statement, tree.Broken):
+                self._bind_broken(statement, context.environment)
         for statement in statements:
             self._guard(self._statement, statement, context)
 
@@ -70,6 +74,11 @@ class Statements:
     @staticmethod
     def _bind_broken(statement: tree.Statement, environment: Environment) -> None:
         """Bind the name of a wrong statement, so that its uses are not reported as unknown."""
+        if isinstance(statement, tree.Broken):
+            name = declared_name(statement)
+            if name is not None and environment.lookup(name) is None and lookup(name) is None:
+                environment.bind(name, UNKNOWN, statement.span)
+            return
         if isinstance(statement, tree.Let | tree.Links | tree.Assign) and environment.lookup(statement.name) is None:
             value = BROKEN if isinstance(statement, tree.Assign) and statement.index is None else UNKNOWN
             environment.bind(statement.name, value, statement.span)
@@ -156,9 +165,7 @@ class Statements:
 
     def _exit_option(self, argument: tree.Argument, context: Context) -> Value:
         if argument.name == "only":
-            if argument.value.span.text != "train":
-                raise problem(codes.BAD_ARGUMENT, "`only` is `train` or left out", argument.value.span)
-            return "train"
+            return mode_of(argument, ("train",))
         value = self._flow.expressions.evaluate(argument.value, context)
         if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
             return float(value)
@@ -168,7 +175,8 @@ class Statements:
         level = context.frame.level.below(context.frame.level.claim(statement.name))
         frame = self._builder.open(context.frame, "step", statement.name, level, statement.span)
         streams = self._flow.pipeline(statement.pipeline, context.inside(frame=frame), context.trunk)
-        self.add_output(statement.name_span, streams, Output(statement.name, _NOWHERE))
+        only = only_in(statement.arguments, "output", ("train", "eval"))
+        self.add_output(statement.name_span, streams, Output(statement.name, _NOWHERE, only=only))
 
     def add_output(self, span: Span, streams: Streams, output: Output) -> None:
         """Make streams an output; those of a list are numbered from ``name_0``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from archdsl import codes
@@ -11,6 +12,8 @@ from archdsl.graph.values import Problem, problem
 from archdsl.source import Span
 from archdsl.syntax import tree
 
+_DECLARES = re.compile(r"(?:(?:tied|let)[ \t]+)?([A-Za-z_]\w*)[ \t]*(?:(?:\([^\n]*?\)[^\n:]*)?:|=(?!=))")
+
 
 def _bound_name(statement: tree.Statement) -> str | None:
     if isinstance(statement, tree.Assign | tree.Let | tree.Links):
@@ -18,6 +21,12 @@ def _bound_name(statement: tree.Statement) -> str | None:
     if isinstance(statement, tree.Branch) and statement.kind == "tap":
         return statement.name
     return None
+
+
+def declared_name(statement: tree.Broken) -> str | None:
+    """The name that a statement which does not parse would have bound: of a definition, a step or a value."""
+    found = _DECLARES.match(statement.span.text)
+    return found[1] if found else None
 
 
 def unknown_name(name: str, span: Span, environment: Environment) -> Problem:

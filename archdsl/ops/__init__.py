@@ -7,6 +7,7 @@ catalogue is first asked, not before.
 from __future__ import annotations
 
 import pkgutil
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
@@ -26,3 +27,12 @@ def catalogue() -> Mapping[str, type[Op]]:
 def lookup(keyword: str) -> type[Op] | None:
     """The operator of this name, or None."""
     return catalogue().get(keyword)
+
+
+def translate(word: str) -> str | None:
+    """The keyword of the operator that is called so elsewhere: ``fc`` for ``Linear``, ``bn`` for ``BatchNorm2d``."""
+    plain = re.sub(r"[123]d$", "", word.lower().replace("_", ""))
+    known = catalogue()
+    if plain in known:
+        return plain
+    return next((keyword for keyword, operator in known.items() if plain in operator.also), None)

@@ -84,6 +84,7 @@ class Leaky(Activation):
     """
 
     keyword = "leaky"
+    also = ("leakyrelu", "lrelu")
     positional = "slope"
     saves_output = True
     samples = (Sample("leaky", "32x14x14"), Sample("leaky 0.1", "32x14x14"))
@@ -220,6 +221,7 @@ class Silu(Activation):
 
     # The form in place clones its input for the backward pass, so it would save nothing.
     keyword = "silu"
+    also = ("swish",)
     title = "SiLU"
     samples = (Sample("silu", "32x14x14"),)
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from archdsl.ops.values import (
+    SCALAR,
     ArgumentError,
     Constructor,
     Family,
@@ -30,6 +31,7 @@ from archdsl.ops.values import (
 
 # An operator's file takes all that it needs from here.
 __all__ = [
+    "SCALAR",
     "ArgumentError",
     "Constructor",
     "Family",
@@ -76,6 +78,8 @@ class Op(BaseModel):
     ----------------
     keyword
         Its name in the language.
+    also
+        What it is called elsewhere, in small letters without ``_``: a misspelt operator is looked up there too.
     family
         Its category.
     positional
@@ -94,9 +98,15 @@ class Op(BaseModel):
         Autograd keeps the tensor for the backward pass, so it must not be overwritten.
     stops_gradient
         Numbers of the inputs to which no gradient goes.
+    training_inputs
+        Numbers of the inputs that only training needs: in evaluation there may be None in their place.
+    takes_scalars
+        Whether it works on single numbers of the whole batch, such as losses.
     absorbs_bias
         It subtracts a mean and adds its own shift, so that a convolution right before it needs no bias: ``before_norm``
         of ``settle`` holds in front of these.
+    uncounted
+        What part of its work its multiply-accumulates leave out, in a word: ``sampling``.
 
     Notes
     -----
@@ -108,6 +118,7 @@ class Op(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, protected_namespaces=())
 
     keyword: ClassVar[str] = ""
+    also: ClassVar[tuple[str, ...]] = ()
     family: ClassVar[Family]
     positional: ClassVar[str | None] = None
     arity: ClassVar[int | None] = 1
@@ -117,7 +128,10 @@ class Op(BaseModel):
     saves_input: ClassVar[bool] = True
     saves_output: ClassVar[bool] = False
     stops_gradient: ClassVar[tuple[int, ...]] = ()
+    training_inputs: ClassVar[tuple[int, ...]] = ()
+    takes_scalars: ClassVar[bool] = False
     absorbs_bias: ClassVar[bool] = False
+    uncounted: ClassVar[str] = ""
 
     @classmethod
     def make(cls, **arguments: Any) -> Self:

@@ -1,10 +1,10 @@
-"""Convolutions: plain, grouped, linked by a table, depthwise, and of normalised weights."""
+"""Convolutions: plain, grouped, linked by a table, and depthwise."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archdsl.ops.base import (
     Constructor,
@@ -21,14 +21,18 @@ from archdsl.ops.base import (
     per_axis,
     register,
 )
+from archdsl.ops.fold import LinearMap
 from archdsl.ops.initialise import Initialised
 from archdsl.ops.sliding import Pad, Slide, extent, require_fit, require_groups, require_spatial, slide, uniform
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 #: For each output of a convolution, the inputs that it sees.
 Sources = tuple[tuple[int, ...], ...]
 
 
-class Convolution(Initialised):
+class Convolution(Initialised, LinearMap):
     """What all convolutions have in common: a window, a bias, and the arithmetic of both."""
 
     kernel: PerAxis
@@ -126,6 +130,16 @@ class Convolution(Initialised):
         )
         return tuple((name, value) for name, value, default in arguments if value != default)
 
+    def follows_exactly(self, *inputs: TensorType) -> bool:
+        window = self.slide(inputs[0])
+        return not any((*window.before, *window.after))
+
+    def across_inputs(self, values: Tensor, weight: Tensor) -> Tensor:
+        out, seen, *kernel = weight.shape
+        groups = len(values) // seen
+        spread = values.reshape(groups, 1, seen).expand(groups, out // groups, seen)
+        return spread.reshape(out, seen, *(1,) * len(kernel))
+
     def caption(self) -> str:
         return " ".join([self.label, extent(self.kernel), *self.marks()])
 
@@ -173,6 +187,7 @@ class Conv(Convolution):
     """Table of links: a row for each input channel, a column for each output channel."""
 
     keyword = "conv"
+    also = ("convolution",)
     positional = "out"
     samples = (
         Sample("3x3 conv 8", "4x9x8"),
@@ -245,6 +260,14 @@ class Conv(Convolution):
             init_complete=start.complete,
         )
 
+    def follows_exactly(self, *inputs: TensorType) -> bool:
+        return self.links is None and super().follows_exactly(*inputs)
+
+    def across_outputs(self, values: Tensor, weight: Tensor) -> Tensor:
+        if self.sources is not None:
+            values = values[[output for output, seen in enumerate(self.sources) if len(seen) == weight.shape[1]]]
+        return super().across_outputs(values, weight)
+
     def marks(self) -> list[str]:
         marks = super().marks()
         if self.groups != 1:
@@ -295,6 +318,7 @@ class DepthwiseConv(Convolution):
     """Number of output channels for each input channel."""
 
     keyword = "dwconv"
+    also = ("depthwiseconv", "depthwise")
     samples = (
         Sample("3x3 dwconv", "4x9x8"),
         Sample("3x3 dwconv /2", "4x9x8"),
@@ -316,62 +340,3 @@ class DepthwiseConv(Convolution):
 
     def marks(self) -> list[str]:
         return super().marks() + ([] if self.multiplier == 1 else [f"m{self.multiplier}"])
-
-
-@register
-class WeightNormConv(Convolution):
-    """Convolve with weights split into length and direction: ``w[o] = g[o] * v[o] / |v[o]|``.
-
-    Shape: as of ``conv``, and so is the cost; ``g`` has one number for each output channel. ``init`` fills ``v``, and
-    ``g`` begins as its length, so that the first weights are those of a plain convolution.
-
-    References: T. Salimans, D. Kingma, "Weight normalization: a simple reparameterization to accelerate training of
-    deep neural networks", arXiv:1602.07868.
-    """
-
-    out: Positive
-    """Number of output channels."""
-    groups: Positive = 1
-    """Number of groups that the channels divide into."""
-
-    keyword = "wnconv"
-    positional = "out"
-    samples = (
-        Sample("3x3 wnconv 6", "4x7x8"),
-        Sample("3x3 wnconv 6 /2 groups=2 bias=false", "4x7x8"),
-        Sample("wnconv 5 kernel=4 dilation=2 pad=tf_same init=he", "3x12"),
-        Sample("3x3x3 wnconv 2 pad=1 init=normal bias_init=1", "3x5x5x5"),
-        Sample("1x1 wnconv 6 bias_init=2", "4x3x3"),
-    )
-
-    def width(self, x: TensorType) -> int:
-        return self.out
-
-    def divisions(self, x: TensorType) -> int:
-        return self.groups
-
-    def weights(self, *inputs: TensorType) -> dict[str, Weight]:
-        plain = super().weights(*inputs)
-        direction = plain.pop("weight")
-        gain = Weight((self.out,) + (1,) * inputs[0].rank + (1,))
-        return {"weight_g": gain, "weight_v": direction} | plain
-
-    def torch(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> TorchCode:
-        (x,) = inputs
-        window = self.slide(x)
-        start = self.fill(self.init, bias=self.has_bias, weights=("weight_v",))
-        keywords = dict(self.keywords(x)) | {"kernel_size": window.kernel}
-        return TorchCode(
-            call_padded(window),
-            Constructor("WeightNormConv", (x.channels, self.out), tuple(keywords.items())),
-            runtime=("weight_norm_conv",),
-            init=(*start.statements, "{module}.reset_gain()") if start.complete else start.statements,
-            init_complete=start.complete,
-        )
-
-    @property
-    def label(self) -> str:
-        return "WNConv"
-
-    def marks(self) -> list[str]:
-        return super().marks() + ([] if self.groups == 1 else [f"g{self.groups}"])

@@ -168,6 +168,8 @@ class RegionOp(Op):
     positional = "kernel"
     arity: ClassVar[int | None] = 2
     stops_gradient = (1,)
+    #: The runtime function, and its file; named as the operator if empty.
+    runtime: ClassVar[str] = ""
 
     kernel: PerAxis
     """Size of the result; one number, or height and width."""
@@ -193,11 +195,12 @@ class RegionOp(Op):
         return per_axis(self.kernel, features.rank, "kernel")
 
     def code(self, inputs: Sequence[TensorType], arguments: str) -> TorchCode:
-        """Torch code of a function of the operator's name; boxes are numbered by their images first."""
+        """Torch code of the runtime function; boxes are numbered by their images first."""
+        function = self.runtime or self.keyword
         if not is_boxes(inputs[1]):
-            return TorchCode(f"{self.keyword}({{0}}, {{1}}, {arguments})", runtime=(self.keyword,))
-        call = f"{self.keyword}({{0}}, number_boxes({{1}}), {arguments})"
-        return TorchCode(call, runtime=(self.keyword, "number_boxes"))
+            return TorchCode(f"{function}({{0}}, {{1}}, {arguments})", runtime=(function,))
+        call = f"{function}({{0}}, number_boxes({{1}}), {arguments})"
+        return TorchCode(call, runtime=(function, "number_boxes"))
 
     def window(self, *inputs: TensorType) -> Window:
         """A region may lie anywhere."""

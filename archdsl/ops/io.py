@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from archdsl.ops.base import Family, Op, Positive, Sample, TensorType, TorchCode, register
 
@@ -11,11 +12,14 @@ from archdsl.ops.base import Family, Op, Positive, Sample, TensorType, TorchCode
 class Input(Op):
     """Take a stream from outside.
 
-    Shape: ``-> shape``. The ``input`` statement of the language makes it; ``forward`` has one argument for each.
+    Shape: ``-> shape``. The ``input`` statement of the language makes it; ``forward`` has one argument for each, those
+    of training alone at the end, where they may be left out in evaluation.
     """
 
     shape: tuple[Positive, ...]
     """Channels first, then the spatial axes; the batch axis is implied."""
+    only: Literal["train"] | None = None
+    """Whether training alone has it, as it has the boxes that a detector should find."""
 
     keyword = "input"
     family = Family.IO

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from archdsl.ops.base import (
     Constructor,
@@ -16,12 +17,16 @@ from archdsl.ops.base import (
     Window,
     register,
 )
+from archdsl.ops.fold import LinearMap
 from archdsl.ops.initialise import Initialised
 from archdsl.ops.sliding import require_float
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 
 @register
-class FullyConnected(Initialised):
+class FullyConnected(Initialised, LinearMap):
     """Map the flattened input: ``y = W x + b``.
 
     Shape: any ``-> out``. Cost: inputs x out multiply-accumulates. Every output sees the whole input.
@@ -33,6 +38,7 @@ class FullyConnected(Initialised):
     """Whether a bias is added; left out, it is unless a norm that would cancel it follows at once."""
 
     keyword = "fc"
+    also = ("linear", "fullyconnected", "innerproduct", "affine")
     family = Family.LINEAR
     positional = "out"
     samples = (
@@ -82,6 +88,13 @@ class FullyConnected(Initialised):
             init=start.statements,
             init_complete=start.complete,
         )
+
+    def follows_exactly(self, *inputs: TensorType) -> bool:
+        return True
+
+    def across_inputs(self, values: Tensor, weight: Tensor) -> Tensor:
+        places = weight.shape[1] // len(values)
+        return values.repeat_interleave(places).unsqueeze(0)
 
     def caption(self) -> str:
         return "FC"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -11,6 +11,7 @@ from archdsl.ops.base import (
     Family,
     Natural,
     Op,
+    Probability,
     Sample,
     Shape,
     ShapeError,
@@ -97,6 +98,7 @@ class Concat(Merge):
     """
 
     keyword = "concat"
+    also = ("cat", "concatenate")
     participle = "concatenated"
     samples = (
         Sample("concat", "64x28x28", "128x28x28", "32x28x28"),
@@ -181,6 +183,7 @@ class Add(Broadcast):
 
     keyword = "add"
     participle = "added"
+    takes_scalars = True
     samples = (
         Sample("add", "64x56x56", "64x56x56"),
         Sample("add", "16x8x8", "16x8x8", "16x8x8", "16x8x8"),
@@ -214,6 +217,7 @@ class Mul(Broadcast):
     """
 
     keyword = "mul"
+    also = ("multiply",)
     participle = "multiplied"
     saves_input = True
     samples = (
@@ -306,11 +310,16 @@ class Max(Merge):
 class Join(Merge):
     """Join the columns of a fractal: the mean of the streams, of those that drop-path keeps while training.
 
-    With ``drop`` above 0, each sample drops each stream with that probability in training, and keeps one at random if
-    it would drop all; the kept ones are averaged. Evaluation averages all.
+    Stream 1 belongs to column 1, stream 2 to column 2, in all joins of the network alike. With ``drop`` above 0,
+    training draws, for each sample or for each batch, one of two ways. Global: with probability ``column``, one column
+    is chosen for the whole network, and each join that has it passes on its stream alone. Local: each join drops each
+    stream with probability ``drop``, and keeps one at random if it would drop all; the kept ones are averaged.
+    Evaluation averages all.
 
-    Shape: all alike. Reference: Larsson, Maire, Shakhnarovich: FractalNet, arXiv:1605.07648, sections 3 and 4 (local
-    drop-path).
+    ``archdsl extract`` takes a column out as a network of its own.
+
+    Shape: all alike. Reference: Larsson, Maire, Shakhnarovich: FractalNet, arXiv:1605.07648, sections 3 and 4
+    (drop-path; half local, half global, a new draw for each mini-batch: ``join drop=0.15 per=batch``).
     """
 
     keyword = "join"
@@ -318,16 +327,45 @@ class Join(Merge):
     samples = (
         Sample("join", "64x8x8", "64x8x8"),
         Sample("join drop=0.15", "64x8x8", "64x8x8", "64x8x8"),
-        Sample("join drop=0.5", "12", "12"),
+        Sample("join drop=0.5 column=0 per=batch", "12", "12"),
     )
 
     drop: Annotated[float, Field(strict=True, ge=0, lt=1)] = 0.0
-    """Probability with which training drops each stream."""
+    """Probability with which local drop-path drops each stream."""
+    column: Probability | None = None
+    """Probability of global drop-path; left out, it is 0.5 where ``drop`` is above 0."""
+    per: Literal["sample", "batch"] = "sample"
+    """What each draw is for: every sample on its own, or the whole batch."""
+
+    def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
+        types = super().infer(*inputs)
+        if self.column and types[0].batch != "image":
+            raise ShapeError(
+                "one column for each image cannot be chosen where the streams hold regions",
+                hint="drop streams one by one: `column=0`",
+                inputs=(0,),
+                recovery=types,
+            )
+        return types
+
+    def share(self, stream: TensorType) -> float:
+        """Probability with which a sample keeps to one column, for streams of this type."""
+        if self.column is not None:
+            return self.column
+        return 0.5 if self.drop > 0 and stream.batch == "image" else 0.0
 
     def torch(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> TorchCode:
         if self.drop == 0:
             return _mean(len(inputs))
-        return TorchCode(f"join(({{inputs}}), {self.drop}, {{training}})", runtime=("join",))
+        return self.dropping("({inputs})")
+
+    def dropping(self, streams: str, column: str = "") -> TorchCode:
+        """Code with drop-path, for the text of a tuple of streams, and of the column that was drawn."""
+        arguments = [streams, str(self.drop), "{training}"]
+        arguments += [column] if column else []
+        if self.per == "batch":
+            arguments.append('per="batch"')
+        return TorchCode(f"join({', '.join(arguments)})", runtime=("join",))
 
     def caption(self) -> str:
         return "Join"

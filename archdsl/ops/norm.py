@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Literal
+from typing import Literal, Self
+
+from pydantic import model_validator
 
 from archdsl.ops.base import (
     Constructor,
@@ -20,8 +22,10 @@ from archdsl.ops.base import (
     TensorType,
     TorchCode,
     Weight,
+    Window,
     register,
 )
+from archdsl.ops.fold import Affine, ChannelMap, Weights
 from archdsl.ops.initialise import ScaleInitialised
 from archdsl.ops.sliding import require_float, require_groups, require_spatial
 
@@ -61,7 +65,7 @@ class AffineNorm(ScaleInitialised):
 
 
 @register
-class BatchNorm(AffineNorm):
+class BatchNorm(AffineNorm, ChannelMap):
     """Normalise each channel over the batch: ``y = weight * (x - mean) / sqrt(var + eps) + bias``.
 
     Shape: unchanged; a vector, or 1 to 3 spatial axes. In training mean and variance are those of the batch and of all
@@ -78,6 +82,7 @@ class BatchNorm(AffineNorm):
     """Share of the new batch in the running averages."""
 
     keyword = "bn"
+    also = ("batchnorm", "batchnormalization")
     samples = (
         Sample("bn", "4x5x6"),
         Sample("bn", "7"),
@@ -109,6 +114,13 @@ class BatchNorm(AffineNorm):
         extras = self.extras(momentum=(self.momentum, 0.1), affine=(self.affine, True))
         return self.code(Constructor(f"nn.BatchNorm{max(x.rank, 1)}d", (x.channels,), extras))
 
+    def at_inference(self, weights: Weights) -> Affine:
+        scale = (weights["running_var"] + self.eps).rsqrt()
+        if not self.is_affine:
+            return Affine(scale, -weights["running_mean"] * scale)
+        scale = scale * weights["weight"]
+        return Affine(scale, weights["bias"] - weights["running_mean"] * scale)
+
     def caption(self) -> str:
         return "BN"
 
@@ -129,6 +141,7 @@ class LayerNorm(AffineNorm):
     """What is averaged over."""
 
     keyword = "ln"
+    also = ("layernorm",)
     samples = (
         Sample("ln", "4x5x6"),
         Sample("ln", "7"),
@@ -166,6 +179,7 @@ class GroupNorm(AffineNorm):
     """Number of groups that the channels divide into."""
 
     keyword = "gn"
+    also = ("groupnorm",)
     positional = "groups"
     samples = (
         Sample("gn 2", "6x5x4"),
@@ -234,7 +248,8 @@ class LocalResponseNorm(Op):
 
     Shape: unchanged; at least one spatial axis. The sum is over the ``size`` channels around ``c``, with zeros beyond
     the ends. As in torch and Caffe ``alpha`` is divided by ``size``; Krizhevsky et al. do not divide, so that their
-    ``alpha = 1e-4``, ``k = 2``, ``n = 5`` are ``alpha=5e-4 k=2 size=5`` here.
+    ``alpha = 1e-4``, ``k = 2``, ``n = 5`` are ``alpha=5e-4 k=2 size=5`` here. With ``within=true`` the mean is over the
+    ``size`` places around each place along every axis, of the channel itself, as in Caffe's ``WITHIN_CHANNEL``.
 
     References: A. Krizhevsky, I. Sutskever, G. Hinton, "ImageNet classification with deep convolutional neural
     networks", NIPS 2012, section 3.3.
@@ -248,12 +263,17 @@ class LocalResponseNorm(Op):
     """Exponent."""
     k: Real = 1.0
     """Added to the weighted mean square."""
+    within: Flag = False
+    """Whether neighbours are places of the same channel instead of channels; ``size`` is odd then."""
 
     keyword = "lrn"
+    also = ("localresponsenorm", "responsenorm")
     family = Family.NORM
     positional = "size"
     samples = (
         Sample("lrn", "7x5x6"),
+        Sample("lrn 3 within=true alpha=0.5", "7x5x6"),
+        Sample("lrn 3 within=true k=2", "4x9"),
         Sample("lrn size=3 alpha=0.5 beta=0.5 k=2", "7x5x6"),
         Sample("lrn 4", "6x9"),
         Sample("lrn", "6x3x4x3"),
@@ -263,7 +283,22 @@ class LocalResponseNorm(Op):
         require_spatial(inputs[0], "`lrn`", recovery=inputs)
         return inputs
 
+    @model_validator(mode="after")
+    def _has_a_centre(self) -> Self:
+        if self.within and self.size % 2 == 0:
+            raise ValueError("within=true needs an odd size")
+        return self
+
+    def window(self, *inputs: TensorType) -> Window | None:
+        if not self.within:
+            return None
+        rank = inputs[0].rank
+        return Window((self.size,) * rank, (1,) * rank, (self.size // 2,) * rank, (1,) * rank)
+
     def torch(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> TorchCode:
+        if self.within:
+            mean = f"F.avg_pool{inputs[0].rank}d({{0}}.square(), {self.size}, 1, {self.size // 2})"
+            return TorchCode(f"{{0}} / ({self.k!r} + {self.alpha!r} * {mean}) ** {self.beta!r}")
         pairs = (("alpha", self.alpha, 1e-4), ("beta", self.beta, 0.75), ("k", self.k, 1.0))
         extras = "".join(f", {name}={value!r}" for name, value, default in pairs if value != default)
         return TorchCode(f"F.local_response_norm({{0}}, {self.size}{extras})")

@@ -155,6 +155,7 @@ class MaxPool(SlidingPool):
     """
 
     keyword = "maxpool"
+    also = ("maxpooling",)
     samples = (
         Sample("2x2 maxpool", "64x32x32"),
         Sample("3x3 maxpool /2", "64x112x112"),
@@ -192,6 +193,7 @@ class AvgPool(SlidingPool):
     """
 
     keyword = "avgpool"
+    also = ("averagepool", "averagepooling", "meanpool")
     samples = (
         Sample("2x2 avgpool", "64x32x32"),
         Sample("3x3 avgpool /2", "24x56x56"),
@@ -266,6 +268,7 @@ class GlobalAveragePool(GlobalPool):
     """
 
     keyword = "gap"
+    also = ("globalavgpool", "globalaveragepool", "globalaveragepooling")
     saves_input = False
     samples = (Sample("gap", "2048x7x7"), Sample("gap", "16x40"), Sample("gap", "16x4x5x6"))
 
@@ -281,6 +284,7 @@ class GlobalMaxPool(GlobalPool):
     """
 
     keyword = "gmp"
+    also = ("globalmaxpool", "globalmaxpooling")
     saves_output = True
     samples = (Sample("gmp", "64x7x7"), Sample("gmp", "16x40"), Sample("gmp", "16x4x5x6"))
 

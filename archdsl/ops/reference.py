@@ -1,12 +1,75 @@
-"""What the arguments of an operator are, in the words that stand below its fields."""
+"""The documentation of operators, and of their arguments in the words that stand below their fields."""
 
 from __future__ import annotations
 
 import ast
 import inspect
+import sys
+from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from archdsl.ops.base import Op
+
+_KINDS = {int: "integer", float: "number", bool: "true or false", str: "string", type(None): "none"}
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """An argument of an operator: what values it takes, its default (None if it is required), and what it is."""
+
+    name: str
+    kind: str
+    default: str | None
+    description: str
+
+
+def documentation(op: type[Op]) -> str:
+    """All that is written about an operator."""
+    return inspect.cleandoc(op.__doc__ or "")
+
+
+def summary(op: type[Op]) -> str:
+    """What an operator is, in one line."""
+    return documentation(op).partition("\n")[0]
+
+
+@cache
+def arguments(op: type[Op]) -> tuple[Argument, ...]:
+    """The arguments of an operator, the positional one first."""
+    fields = op.model_fields
+    return tuple(
+        Argument(
+            name,
+            kind(fields[name].annotation),
+            None if fields[name].is_required() else _written(fields[name].default),
+            " ".join(description.split()),
+        )
+        for name, description in descriptions(op).items()
+    )
+
+
+def kind(annotation: Any) -> str:
+    """What values a type takes, in a person's words."""
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return kind(parts[0])
+    if origin in {Union, UnionType}:
+        return " or ".join(dict.fromkeys(kind(part) for part in parts if part is not type(None)))
+    if origin is Literal:
+        return ", ".join(map(_written, parts))
+    if origin is tuple:
+        return "list"
+    return _KINDS.get(annotation, getattr(annotation, "__name__", str(annotation)))
+
+
+def _written(value: Any) -> str:
+    """A default as it would be written in a specification."""
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    return "[" + ", ".join(map(_written, value)) + "]" if isinstance(value, tuple | list) else str(value)
 
 
 def descriptions(op: type[Op]) -> dict[str, str]:
@@ -22,10 +85,16 @@ def descriptions(op: type[Op]) -> dict[str, str]:
     return {name: found[name] for name in order if name in op.model_fields}
 
 
+@cache
+def _classes(module: str) -> dict[str, ast.ClassDef]:
+    """The classes of a module, as they are written."""
+    source = inspect.getsource(sys.modules[module])
+    return {item.name: item for item in ast.parse(source).body if isinstance(item, ast.ClassDef)}
+
+
 def _docstrings(cls: type[Op]) -> dict[str, str]:
     """The docstrings below the names that a class itself declares."""
-    (definition,) = ast.parse(inspect.getsource(cls)).body
-    assert isinstance(definition, ast.ClassDef)
+    definition = _classes(cls.__module__)[cls.__name__]
     docs: dict[str, str] = {}
     for statement, follower in pairwise([*definition.body, ast.Pass()]):
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):

@@ -86,6 +86,7 @@ class DropPath(Op):
     """
 
     keyword = "droppath"
+    also = ("stochasticdepth",)
     family = Family.REGULARISE
     positional = "p"
     # In evaluation the very input comes out.

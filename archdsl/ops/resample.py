@@ -39,6 +39,7 @@ class Upsample(Op):
     """
 
     keyword = "upsample"
+    also = ("interpolate", "resize")
     family = Family.RESAMPLE
     positional = "factor"
     stream_arguments = ("like",)

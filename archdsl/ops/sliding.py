@@ -114,8 +114,10 @@ def require_fit(window: Slide, out: int, x: TensorType) -> None:
     )
 
 
-def require_groups(groups: int, channels: int, what: str, recovery: Sequence[TensorType]) -> None:
-    """Refuse channels that do not divide into groups.
+def require_groups(
+    groups: int, channels: int, what: str, recovery: Sequence[TensorType], *, argument: str = "groups"
+) -> None:
+    """Refuse channels that do not divide into as many groups as ``argument`` says.
 
     Raises
     ------
@@ -128,7 +130,8 @@ def require_groups(groups: int, channels: int, what: str, recovery: Sequence[Ten
     nearest = min(divisors, key=lambda n: abs(n - groups))
     raise ShapeError(
         f"{channels} {what} do not divide into {groups} groups",
-        hint=f"use a divisor of {channels}, such as groups={nearest}, or {ceil(channels / groups) * groups} channels",
+        hint=f"use a divisor of {channels}, such as {argument}={nearest}, "
+        f"or {ceil(channels / groups) * groups} channels",
         kind="groups",
         inputs=(0,),
         recovery=recovery,

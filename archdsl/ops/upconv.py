@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from archdsl.ops.base import (
     Constructor,
@@ -24,12 +24,16 @@ from archdsl.ops.base import (
     per_axis,
     register,
 )
+from archdsl.ops.fold import LinearMap
 from archdsl.ops.initialise import Filled, Scheme
 from archdsl.ops.sliding import extent, require_groups, require_spatial, uniform
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 
 @register
-class TransposedConv(Filled):
+class TransposedConv(Filled, LinearMap):
     """Convolve backwards: each input place adds a weighted window to the output.
 
     Shape: ``C x S… -> out x (S - 1)*stride - 2*pad + dilation*(kernel - 1) + output_pad + 1`` on 1 to 3 spatial axes.
@@ -60,6 +64,7 @@ class TransposedConv(Filled):
     """Initial weights, as of ``conv``; ``bilinear`` interpolates each channel by itself (Long et al.)."""
 
     keyword = "upconv"
+    also = ("convtranspose", "transposedconv", "deconv", "deconvolution")
     family = Family.CONV
     positional = "out"
     samples = (
@@ -168,6 +173,11 @@ class TransposedConv(Filled):
             ("bias", self.has_bias, True),
         )
         return tuple((name, value) for name, value, default in arguments if value != default)
+
+    def across_outputs(self, values: Tensor, weight: Tensor) -> Tensor:
+        channels, out, *kernel = weight.shape
+        spread = values.reshape(self.groups, 1, out).expand(self.groups, channels // self.groups, out)
+        return spread.reshape(channels, out, *(1,) * len(kernel))
 
     def caption(self) -> str:
         parts = ["UpConv", extent(self.kernel)]

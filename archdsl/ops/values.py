@@ -43,12 +43,13 @@ class TensorType:
     dtype
         ``"float"`` (of whatever precision the module has) or ``"int"``.
     batch
-        What one element of the batch is: an image, or a region of one.
+        What one element of the batch is: an image, or a region of one; ``"all"`` for one value of the whole batch, as
+        a loss is, which has no axes at all.
     """
 
     shape: Shape
     dtype: Literal["float", "int"] = "float"
-    batch: Literal["image", "roi"] = "image"
+    batch: Literal["image", "roi", "all"] = "image"
 
     @property
     def channels(self) -> int:
@@ -61,7 +62,7 @@ class TensorType:
     @property
     def rank(self) -> int:
         """Number of spatial axes."""
-        return len(self.shape) - 1
+        return max(len(self.shape) - 1, 0)
 
     @property
     def size(self) -> int:
@@ -72,7 +73,11 @@ class TensorType:
         return TensorType(tuple(shape), self.dtype, self.batch)
 
     def __str__(self) -> str:
-        return dims(self.shape)
+        return dims(self.shape) or "scalar"
+
+
+#: One number for the whole batch: a loss.
+SCALAR = TensorType((), batch="all")
 
 
 @dataclass(frozen=True, slots=True)

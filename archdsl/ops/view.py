@@ -40,6 +40,7 @@ class Skip(View):
     """
 
     keyword = "skip"
+    also = ("identity",)
     samples = (Sample("skip", "64x8x8"),)
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
@@ -166,6 +167,7 @@ class Shuffle(View):
     """
 
     keyword = "shuffle"
+    also = ("channelshuffle",)
     positional = "groups"
     samples = (Sample("shuffle 3", "60x28x28"), Sample("shuffle groups=2", "8x10"), Sample("shuffle 4", "4x6x6"))
 

@@ -149,8 +149,9 @@ class _Builder:
         return tree.Variant(name.text, arguments_of(children[1:]), name.span, span)
 
     def _input(self, children: list[Any], span: Span) -> tree.Input:
-        *names, shape = children
-        return tree.Input(names[0].value if names else None, shape, span)
+        name = None if isinstance(children[0], tree.Tree) else children[0].value
+        shape, *arguments = children[name is not None :]
+        return tree.Input(name, shape, tuple(arguments), span)
 
     def _use(self, children: list[Any], span: Span) -> tree.Use:
         path, *alias = children
@@ -206,7 +207,8 @@ class _Builder:
 
     def _output(self, children: list[Any], span: Span) -> tree.OutputStatement:
         name = self._named(children[0])
-        return tree.OutputStatement(name.text, children[1], name.span, span)
+        arguments = tuple(child for child in children if isinstance(child, tree.Argument))
+        return tree.OutputStatement(name.text, arguments, children[-1], name.span, span)
 
     def _expect(self, children: list[Any], span: Span) -> tree.Expect:
         return tree.Expect(children[0], span)

@@ -16,11 +16,9 @@ from archdsl.syntax import foreign
 from archdsl.syntax.expected import unexpected
 from archdsl.syntax.failure import CLOSERS, OPERAND, Failure
 from archdsl.syntax.scan import blank_end, stands_further_in
-from archdsl.syntax.words import STATEMENTS
+from archdsl.syntax.words import RESERVED, STATEMENTS
 
 Mistake = Callable[[Failure], Diagnostic | None]
-
-RESERVED = frozenset({"if", "else", "for", "where", "in", "and", "or", "not", "true", "false"})
 
 _COUNT = re.compile(rf"{OPERAND}(?:[ \t]*(?:\+|-(?!>)|\*|//|%)[ \t]*{OPERAND})*")
 _SPACED_DIMS = re.compile(r"[0-9]+(?:[ \t]*[xX×*][ \t]*[0-9]+)+")
@@ -276,15 +274,20 @@ def _unbound(failure: Failure) -> Diagnostic | None:
     message, hint = f"`{statement.text}` needs a name", f"write `{statement.text} name = …`"
     if len(failure.before) == 2 and failure.back(1).text == "=":  # `let = 4` begins like the name of a stream
         return failure.report(message, hint, at=(statement.start, failure.back(1).end))
-    if len(failure.before) > 1 or not found.is_name:
+    if len(failure.before) == 2 and statement.text == "output" and failure.expected == {"BINDING"}:
+        found = failure.back(1)  # what follows could be `only=`, but is not
+    elif len(failure.before) > 1:
         return None
-    following = failure.rest[len(found.text) :].lstrip(" \t")
+    if not found.is_name:
+        return None
+    following = failure.source.text[found.end :].partition("\n")[0].lstrip(" \t")
     if following[:2] == ":=" or found.text in RESERVED:
         return None
+    at = found.start, found.end
     if not following or following[0] in ";=(" or following.startswith("->"):
-        return failure.report(message, hint)
+        return failure.report(message, hint, at=at)
     fix = failure.replace("add `=`", found.end, found.end, " =")
-    return failure.report(f"`=` is missing after `{found.text}`", hint, fix)
+    return failure.report(f"`=` is missing after `{found.text}`", hint, fix, at=at)
 
 
 def _no_condition(failure: Failure) -> Diagnostic | None:

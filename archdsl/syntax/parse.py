@@ -65,7 +65,6 @@ class Parsed:
     diagnostics: tuple[Diagnostic, ...]
 
 
-@paused()
 def parse(source: Source) -> Parsed:
     """Read a text; a statement that does not parse is a diagnostic and a ``Broken`` node. Never raises.
 
@@ -74,14 +73,21 @@ def parse(source: Source) -> Parsed:
     >>> parse(Source("net.arch", "input 3x32x32; relu")).file.statements[1].pipeline.elements[0].name
     'relu'
     """
+    return parse_tokens(source)[0]
+
+
+@paused()
+def parse_tokens(source: Source) -> tuple[Parsed, Branch[Token] | None]:
+    """Read a text, and keep the tree of its tokens; there is none if the text nests too deeply to be read."""
     scanned = trivia(source.text)
     comments = tuple(_comment(source, start, end) for start, end in scanned.comments)
     if scanned.is_suspect and (place := too_deep(source.text)) is not None:
-        return Parsed(tree.File((), comments, source), (_nests_too_deep(source, place),))
+        return Parsed(tree.File((), comments, source), (_nests_too_deep(source, place),)), None
     run = _Run(source)
-    statements, unfit = build(source, run.parse())
+    root = run.parse()
+    statements, unfit = build(source, root)
     diagnostics = sorted(run.diagnostics + unfit, key=lambda diagnostic: diagnostic.span.start)
-    return Parsed(tree.File(statements, comments, source), tuple(diagnostics[:MAX_DIAGNOSTICS]))
+    return Parsed(tree.File(statements, comments, source), tuple(diagnostics[:MAX_DIAGNOSTICS])), root
 
 
 def _comment(source: Source, start: int, end: int) -> tree.Comment:

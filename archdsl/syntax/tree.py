@@ -52,6 +52,10 @@ class Tree:
         """A node that differs in some fields."""
         return type(self)(**{**self.__dict__, **changes})
 
+    def compared(self) -> list[object]:
+        """Values of the fields in which nodes of this kind may differ: all but places and comments."""
+        return [self.__dict__[name] for name in self._compared]
+
     def children(self) -> list[object]:
         """Values of the fields, last first: nodes, tuples of nodes, and plain values."""
         return [self.__dict__[name] for name in reversed(self.fields)]
@@ -340,10 +344,11 @@ class Variant(Tree):
 
 
 class Input(Tree):
-    """``input 3x224x224`` or ``input image: 3x224x224``; ``shape`` is ``Dims``, ``Number`` or ``List``."""
+    """``input 3x224x224`` or ``input truth: 20x5 only=train``; ``shape`` is ``Dims``, ``Number`` or ``List``."""
 
     name: str | None
     shape: Expression
+    arguments: tuple[Argument, ...]
     span: Span
 
 
@@ -416,9 +421,10 @@ class Branch(Tree):
 
 
 class OutputStatement(Tree):
-    """``output boxes = pipeline``."""
+    """``output boxes = pipeline`` or ``output loss only=train = pipeline``."""
 
     name: str
+    arguments: tuple[Argument, ...]
     pipeline: Pipeline
     name_span: Span
     span: Span

@@ -1,12 +1,13 @@
 """The tree that a diagram draws: operators fused into chains, in blocks that mirror the scopes of the source.
 
 Not every scope says something to a reader. A scope around one operator, the structural definition that fills its
-caller, and a named step inside a definition are dissolved into what is around them; a step that is nothing but one
-call is one block with both names.
+caller, and a named step inside a definition are dissolved into what is around them, but for the steps of an indexed
+name, which make a row; a step that is nothing but one call is one block with both names.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -120,7 +121,7 @@ class _Builder:
         call = scope
         content = self._content(scope)
         while scope.parent is not None and len(content) == 1 and isinstance(content[0], Scope):
-            if _is_branch(content[0]):
+            if _is_branch(content[0]) or is_indexed(self._graph, content[0]):
                 break
             call = content[0] if call.kind == "step" else call
             content = self._content(content[0])
@@ -133,14 +134,39 @@ class _Builder:
             items += self._leaves(run)
             run = []
             items.append(self._unwrapped(part))
-        return Block(scope, call, tuple(items + self._leaves(run)))
+        items += self._leaves(run)
+        return Block(scope, call, tuple(self._decorated(items) if self._fuse else items))
+
+    def _decorated(self, items: Sequence[Item]) -> Iterator[Item]:
+        """Items of a frame; leaves that only decorate the one before them become a part of it."""
+        last: Item | None = None
+        for item in items:
+            if isinstance(last, Leaf) and isinstance(item, Leaf) and self._decorates(last, item):
+                last = Leaf(last.nodes + item.nodes, last.main)
+                continue
+            if last is not None:
+                yield last
+            last = item
+        if last is not None:
+            yield last
+
+    def _decorates(self, leaf: Leaf, other: Leaf) -> bool:
+        """Whether norms and activations alone follow on what a leaf ends with, each for the first time."""
+        nodes = [self._graph.nodes[node] for node in leaf.nodes + other.nodes]
+        place, start = leaf.nodes.index(leaf.main), len(leaf.nodes)
+        families = [node.op.family for node in nodes[place + 1 :]]
+        return (
+            self._is_main(nodes[place])
+            and all(node.op.family in LIGHT for node in nodes[start:])
+            and len(set(families)) == len(families)
+            and all(self._continues(nodes, place) for place in range(start, len(nodes)))
+        )
 
     def _unwrapped(self, scope: Scope) -> Item:
         """The block of a scope, or the one leaf that it would hold."""
         block = self.block(scope)
-        if len(block.items) == 1 and isinstance(block.items[0], Leaf) and not _is_branch(scope):
-            return block.items[0]
-        return block
+        is_kept = _is_branch(scope) or is_indexed(self._graph, scope)
+        return block.items[0] if len(block.items) == 1 and isinstance(block.items[0], Leaf) and not is_kept else block
 
     def _content(self, scope: Scope) -> list[Node | Scope]:
         """Operators and scopes of a frame in running order, those of dissolved scopes included."""
@@ -151,7 +177,7 @@ class _Builder:
         return sorted(parts, key=lambda part: part.id if isinstance(part, Node) else self._first[part.id])
 
     def _is_dissolved(self, scope: Scope, around: Scope, siblings: int) -> bool:
-        if _is_branch(scope):
+        if _is_branch(scope) or is_indexed(self._graph, scope):
             return False
         if self._size[scope.id] == 1:
             return True
@@ -205,6 +231,13 @@ class _Builder:
             and self._graph.users(before.id) == [node.id]
             and before.id not in self._exposed
         )
+
+
+def is_indexed(graph: Graph, scope: Scope) -> bool:
+    """Whether a scope is a step of an indexed name within a definition, ``x[2] = …``: one of a row of equals."""
+    around = None if scope.parent is None else graph.scopes[scope.parent]
+    is_inner = around is not None and around.kind != "network"
+    return scope.kind == "step" and is_inner and re.search(r"_\d+$", scope.name) is not None
 
 
 def _is_branch(scope: Scope) -> bool:

@@ -40,7 +40,7 @@ def box_size(box: Box) -> tuple[float, float]:
     natural = max(lines) + padding
     width = next((width for width in _WIDTHS if width >= natural), ceil(natural))
     bands = BAND_HEIGHT * (bool(box.before) + bool(box.after))
-    return width, 2 * MARGIN + TITLE_LINE + DETAIL_LINE * len(box.details) + bands
+    return width, 2 * MARGIN + TITLE_LINE + DETAIL_LINE * len(box_details(box)) + bands
 
 
 def box_title(box: Box) -> str:
@@ -49,8 +49,19 @@ def box_title(box: Box) -> str:
 
 
 def box_details(box: Box) -> tuple[str, ...]:
-    """The lines below the title, cut to fit."""
-    return tuple(shorten(detail, DETAIL_SIZE, MAX_DETAIL) for detail in box.details)
+    """The lines below the title; a long call goes on in a second line, and what is longer still is cut to fit."""
+    return tuple(line for detail in box.details for line in _wrapped(detail))
+
+
+def _wrapped(detail: str) -> tuple[str, ...]:
+    """One line, or two that break between arguments."""
+    words = detail.split(", ")
+    fits = [text_width(", ".join(words[:count]) + ",", DETAIL_SIZE) <= MAX_DETAIL for count in range(1, len(words))]
+    if text_width(detail, DETAIL_SIZE) <= MAX_DETAIL or not any(fits) or not detail.endswith(")"):
+        return (shorten(detail, DETAIL_SIZE, MAX_DETAIL),)
+    first = sum(fits)
+    rest = shorten(", ".join(words[first:]), DETAIL_SIZE, MAX_DETAIL)
+    return f"{', '.join(words[:first])},", rest
 
 
 def band_width(text: str) -> float:

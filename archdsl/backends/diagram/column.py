@@ -7,7 +7,7 @@ between two of them branches side by side. What leads elsewhere (auxiliary heads
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from archdsl.backends.diagram.figure import Box, Figure, Link, LinkKind
@@ -53,11 +53,16 @@ class Aside:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A figure as a column: the way from the input to the main output, what goes around, and what stands beside."""
+    """A figure as a column: the way from the input to the main output, what goes around, and what stands beside.
+
+    ``tangles`` are groups of boxes between two others that are neither a series nor branches; of each, the longest way
+    stands in the column and the rest beside it.
+    """
 
     series: Series
     arcs: tuple[Arc, ...]
     asides: tuple[Aside, ...]
+    tangles: tuple[tuple[str, ...], ...] = ()
 
 
 #: Families that may stand on a shortcut which the papers draw as a dotted line.
@@ -90,6 +95,7 @@ class _Arrangement:
             self._kinds[link.tail, link.head] = link.kind
         self._arcs: list[Arc] = []
         self._asides: list[Aside] = []
+        self._tangles: list[tuple[str, ...]] = []
 
     def run(self) -> Column:
         main = self._main()
@@ -97,7 +103,7 @@ class _Arrangement:
         inside = set(main)
         for rest in self._components([key for key in self._boxes if key not in inside]):
             self._set_aside(rest)
-        return Column(series, tuple(self._arcs), tuple(self._asides))
+        return Column(series, tuple(self._arcs), tuple(self._asides), tuple(self._tangles))
 
     def _main(self) -> list[str]:
         """Boxes between the first input and the output that is furthest from it."""
@@ -107,7 +113,7 @@ class _Arrangement:
             if before or not distance:
                 distance[key] = max(before, default=-1) + 1
         ends = [key for key in distance if not self._out[key]]
-        end = max(ends, key=lambda key: (self._boxes[key].kind == "output", distance[key]))
+        end = max(ends, key=lambda key: (self._is_main(key), self._boxes[key].kind == "output", distance[key]))
         reaching, waiting = {end}, [end]
         while waiting:
             for tail in self._into[waiting.pop()]:
@@ -115,6 +121,10 @@ class _Arrangement:
                     reaching.add(tail)
                     waiting.append(tail)
         return [key for key in distance if key in reaching]
+
+    def _is_main(self, key: str) -> bool:
+        box = self._boxes[key]
+        return box.kind == "output" and not box.is_training
 
     # Series and branches
 
@@ -149,7 +159,7 @@ class _Arrangement:
 
     def _between(self, keys: Sequence[str], entry: str | None, end: str | None) -> Sequence[Part]:
         """What stands between two neighbours of a series."""
-        ways = self._components(keys)
+        ways = list(self._ways(keys, entry, end))
         if not ways:
             return ()
         if entry is not None and end is not None:
@@ -158,6 +168,16 @@ class _Arrangement:
             ways = self._without_shortcuts(ways, entry, end)
         series = [self._series(way, entry, end) for way in ways]
         return series[0].parts if len(series) == 1 else (Branches(tuple(series)),)
+
+    def _ways(self, keys: Sequence[str], entry: str | None, end: str | None) -> Iterator[list[str]]:
+        """What leads from one of two neighbours to the other; what comes from or leads elsewhere is set aside."""
+        for way in self._components(keys):
+            starts = entry is None or not set(self._out[entry]).isdisjoint(way)
+            ends = end is None or not set(self._into[end]).isdisjoint(way)
+            if starts and ends:
+                yield way
+            else:
+                self._set_aside(way)
 
     def _without_shortcuts(self, ways: list[list[str]], entry: str, end: str) -> list[list[str]]:
         """The ways without those that only fit the shape of a skip, which become arcs."""
@@ -194,6 +214,7 @@ class _Arrangement:
 
     def _spine(self, keys: Sequence[str], entry: str | None, end: str | None) -> Series:
         """The longest way as a series; other streams go around it, other boxes stand beside it."""
+        self._tangles.append(tuple(keys))
         inside = set(keys)
         length: dict[str, int] = {}
         back: dict[str, str] = {}
@@ -230,14 +251,28 @@ class _Arrangement:
 def streams(figure: Figure) -> Iterator[Link]:
     """Links that carry a stream, from box to box, each pair once, with junctions left out."""
     boxes = {box.key for box in figure.boxes()}
-    feeds = {link.head: link.tail for link in figure.links if link.head not in boxes}
+    feeds: defaultdict[str, list[str]] = defaultdict(list)
+    for link in figure.links:
+        if link.head not in boxes:
+            feeds[link.head].append(link.tail)
     seen: set[tuple[str, str]] = set()
     for link in figure.links:
         if link.kind in ("tied", "reference") or link.head not in boxes:
             continue
-        tail = link.tail
-        while tail not in boxes:
-            tail = feeds[tail]
-        if (tail, link.head) not in seen:
-            seen.add((tail, link.head))
-            yield Link(tail, link.head, link.kind, link.stream)
+        for tail in _sources(link.tail, boxes, feeds):
+            if (tail, link.head) not in seen:
+                seen.add((tail, link.head))
+                yield Link(tail, link.head, link.kind, link.stream)
+
+
+def _sources(key: str, boxes: Collection[str], feeds: Mapping[str, Sequence[str]]) -> list[str]:
+    """Boxes whose streams meet in a junction, or the box itself."""
+    sources: list[str] = []
+    waiting = [key]
+    while waiting:
+        key = waiting.pop()
+        if key in boxes:
+            sources.append(key)
+        else:
+            waiting += feeds[key]
+    return sources[::-1]

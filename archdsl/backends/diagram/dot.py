@@ -28,6 +28,7 @@ _STYLES: dict[LinkKind, dict[str, str]] = {
     "flow": {"weight": "12"},
     "identity": {"weight": "1", "style": "dashed"},
     "projection": {"weight": "2"},
+    "bus": {"weight": "30"},
     "reference": {"weight": "1"},
     "tied": {"style": "dotted", "constraint": "false", "dir": "none"},
 }

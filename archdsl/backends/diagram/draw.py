@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from archdsl.analysis.analyse import Analysis, analyse
 from archdsl.analysis.compare import Comparison
 from archdsl.backends.diagram.engine import DrawingError, run_engine
-from archdsl.backends.diagram.options import Options
+from archdsl.backends.diagram.options import TABULAR, Options
 from archdsl.backends.diagram.scene import Scene
 from archdsl.backends.diagram.subject import Subject, only
 from archdsl.backends.diagram.theme import DARK, LIGHT
@@ -34,6 +35,11 @@ def draw(graph: Graph, *others: Graph, analysis: Analysis | None = None, **optio
         An option has a value that it cannot have, or there is no engine that works.
     """
     chosen = Options(**options)
+    if chosen.rule is not None:
+        from archdsl.backends.diagram.rule import rule_of
+
+        graph, analysis = rule_of(graph, chosen.rule), None
+        chosen = replace(chosen, collapse=(*chosen.collapse, chosen.rule))
     subjects = [Subject(graph, analysis or analyse(graph)), *(Subject(other, analyse(other)) for other in others)]
     if chosen.format == "dot":
         from archdsl.backends.diagram.writers.dot import write_dot
@@ -45,25 +51,37 @@ def draw(graph: Graph, *others: Graph, analysis: Analysis | None = None, **optio
 
         layout, figure = legible(only(subjects, "graph"), chosen)
         return write_json(figure, layout)
-    if chosen.style == "table":
+    if chosen.format == "html":
+        from archdsl.backends.diagram.writers.html import write_html
+
+        return write_html(only(subjects, "graph"), chosen)
+    if chosen.style == "table" and chosen.format in (*TABULAR, "tex"):
         return _tabulate(subjects, chosen)
-    return _write(_paint(subjects, chosen), chosen)
+    return _write(paint(subjects, chosen), chosen)
 
 
 def _tabulate(subjects: Sequence[Subject], options: Options) -> bytes:
     from archdsl.backends.diagram.stages import tabulate
     from archdsl.backends.diagram.writers.table import write_csv, write_latex, write_markdown, write_text
 
-    table = tabulate(subjects, options)
     writers = {"txt": write_text, "md": write_markdown, "csv": write_csv, "tex": write_latex}
-    if options.format in writers:
-        return writers[options.format](table)
-    from archdsl.backends.diagram.styles.table import paint_table
-
-    return _write(paint_table(table, f"Stages of {', '.join(table.names)}."), options)
+    return writers[options.format](tabulate(subjects, options))
 
 
-def _paint(subjects: Sequence[Subject], options: Options) -> Scene:
+def paint(subjects: Sequence[Subject], options: Options) -> Scene:
+    """The picture, before it is written in a format.
+
+    Raises
+    ------
+    DrawingError
+        The style draws one network at a time, or there is no engine that works.
+    """
+    if options.style == "table":
+        from archdsl.backends.diagram.stages import tabulate
+        from archdsl.backends.diagram.styles.table import paint_table
+
+        table = tabulate(subjects, options)
+        return paint_table(table, f"Stages of {', '.join(table.names)}.")
     if options.style == "paper":
         from archdsl.backends.diagram.styles.paper import paint_paper
 
@@ -84,7 +102,7 @@ def _write(scene: Scene, options: Options) -> bytes:
     if options.format == "svg":
         from archdsl.backends.diagram.writers.svg import write_svg
 
-        return write_svg(scene, options.theme)
+        return write_svg(scene, options.theme or "light")
     theme = DARK if options.theme == "dark" else LIGHT
     if options.format == "pdf":
         from archdsl.backends.diagram.writers.pdf import write_pdf

@@ -10,8 +10,8 @@ from archdsl.ops.base import Family
 
 #: ``flow``: the ordinary stream; ``identity``: a skip that leaves out operators; ``projection``: a skip with one
 #: convolution on it; ``reference``: a stream of which only the size counts; ``tied``: no stream, but both ends have the
-#: same weights.
-LinkKind = Literal["flow", "identity", "projection", "reference", "tied"]
+#: same weights; ``bus``: all streams that joined it so far.
+LinkKind = Literal["flow", "identity", "projection", "reference", "tied", "bus"]
 #: A family for operators; a folded-up ``block`` or ``exit``; the pill of an ``output``.
 BoxKind = Literal["operator", "block", "exit", "output"]
 
@@ -63,6 +63,8 @@ class Box:
         Level on the scale of a heat map, from 0; ``COLD`` for a box that has none, None without a heat map.
     change
         What became of it, in a figure of two networks; None in others.
+    is_training
+        Whether it is an input or an output that training alone has.
     """
 
     key: str
@@ -84,6 +86,7 @@ class Box:
     is_pointwise: bool = False
     heat: int | None = None
     change: Change | None = None
+    is_training: bool = False
 
 
 @dataclass(frozen=True, slots=True)

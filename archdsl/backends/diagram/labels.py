@@ -30,7 +30,7 @@ def shape_text(types: Iterable[TensorType]) -> str:
     if len({len(shape) for shape in shapes}) > 1:
         return " or ".join(sorted({"x".join(map(str, shape)) for shape in shapes}))
     axes = [sorted(set(axis)) for axis in zip(*shapes, strict=True)]
-    return "x".join(str(axis[0]) if len(axis) == 1 else f"{axis[0]}–{axis[-1]}" for axis in axes)
+    return "x".join(str(axis[0]) if len(axis) == 1 else f"{axis[0]}–{axis[-1]}" for axis in axes) or "scalar"
 
 
 def totals_text(parameters: int, macs: int) -> str:
@@ -55,6 +55,16 @@ def range_text(first: str, last: str) -> str:
     if stem and stem[1] and last.startswith(stem[1]) and last[len(stem[1]) :].isdigit():
         return f"{first}–{last[len(stem[1]) :]}"
     return f"{first} – {last}"
+
+
+def roman(number: int) -> str:
+    """A number as stages are numbered: ``II``."""
+    letters = ((10, "X"), (9, "IX"), (5, "V"), (4, "IV"), (1, "I"))
+    text = ""
+    for value, letter in letters:
+        text += letter * (number // value)
+        number %= value
+    return text
 
 
 def spoken(text: str) -> str:

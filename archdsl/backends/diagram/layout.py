@@ -27,6 +27,8 @@ MAX_ASPECT = 2.4
 MAX_COLUMNS = 8
 #: How much larger one more column must make a picture to be worth its turn.
 MIN_GAIN = 1.08
+#: Share of the highest column that each of the others must have.
+MIN_COLUMN = 0.16
 GUTTER = 34.0
 #: Room above and below columns for the lines that join them.
 SLACK = 10.0
@@ -129,7 +131,10 @@ def _best_cuts(sheet: Sheet, single: Layout) -> tuple[int, ...]:
     for columns in range(2, min(MAX_COLUMNS, len(legal) + 1) + 1):
         cuts = _balanced(legal, extents, columns)
         stretches = [extents[a:b] for a, b in pairwise((0, *cuts, len(extents)))]
-        height = max(_height(stretch) for stretch in stretches) + 2 * SLACK
+        heights = [_height(stretch) for stretch in stretches]
+        if min(heights) < MIN_COLUMN * max(heights):
+            continue
+        height = max(heights) + 2 * SLACK
         width = sum(_width(stretch) for stretch in stretches) + GUTTER * (len(stretches) - 1)
         scale = _scale(width, height)
         if scale > best[0] * MIN_GAIN or (scale >= 1 and best[0] < 1):

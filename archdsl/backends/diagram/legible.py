@@ -10,7 +10,7 @@ from archdsl.backends.diagram.subject import Subject
 from archdsl.backends.diagram.view import NODE_BUDGET
 
 #: Numbers of boxes to aim at: the next lower one where a picture would have to shrink too much to fit on a page.
-BUDGETS = (NODE_BUDGET, 30, 20)
+BUDGETS = (NODE_BUDGET, 30, 24, 20)
 #: A picture that shrinks to less than this is too small to read.
 MIN_SCALE = 0.6
 

@@ -92,21 +92,23 @@ def fork(members: tuple[Member, ...], links: Sequence[Link]) -> tuple[tuple[Memb
     return forks.placed(members), result
 
 
+def frames_around(members: Iterable[Member], around: tuple[str, ...] = ()) -> dict[str, tuple[str, ...]]:
+    """For each box and junction the frames that it stands in, outermost first."""
+    found: dict[str, tuple[str, ...]] = {}
+    for member in members:
+        if isinstance(member, Frame):
+            found |= frames_around(member.members, (*around, member.key))
+        else:
+            found[member.key] = around
+    return found
+
+
 class _Forks:
     """Junctions by the frame that they stand in."""
 
     def __init__(self, members: Iterable[Member]) -> None:
-        self._around: dict[str, tuple[str, ...]] = {}
+        self._around = frames_around(members)
         self._junctions: defaultdict[str, list[Junction]] = defaultdict(list)
-        for member in members:
-            self._enter(member, ())
-
-    def _enter(self, member: Member, around: tuple[str, ...]) -> None:
-        if not isinstance(member, Frame):
-            self._around[member.key] = around
-            return
-        for part in member.members:
-            self._enter(part, (*around, member.key))
 
     def route(self, stream: Sequence[Link]) -> list[Link]:
         """Links of one tail, those into a common frame led through a junction."""

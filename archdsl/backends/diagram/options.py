@@ -13,7 +13,7 @@ from archdsl.backends.diagram.theme import ThemeName
 from archdsl.diagnostic import near
 
 Style = Literal["graph", "paper", "volumes", "table"]
-Format = Literal["svg", "png", "pdf", "tikz", "tex", "dot", "json", "txt", "md", "csv"]
+Format = Literal["svg", "png", "pdf", "tikz", "html", "tex", "dot", "json", "txt", "md", "csv"]
 
 #: Pixels to the inch of a PNG: twice a screen's, so that small text is sharp.
 DPI = 144.0
@@ -43,10 +43,12 @@ class Options:
         skips around it; takes several networks side by side. ``volumes``: feature maps as boxes in space.
         ``table``: stages as rows, their layers as matrices; takes several networks.
     format
-        ``svg``, ``png``, ``pdf``, ``tikz`` or ``tex`` (for LaTeX), ``dot`` (for other tools), ``json`` (boxes, links
-        and places); a table also ``txt``, ``md`` and ``csv``, and its ``tex`` is a ``tabular``.
+        ``svg``, ``png``, ``pdf``, ``tikz`` or ``tex`` (for LaTeX), ``html`` (to look around in), ``dot`` (for other
+        tools), ``json`` (boxes, links and places); a table also ``txt``, ``md`` and ``csv``, and its ``tex`` is a
+        ``tabular``.
     theme
-        ``light``, ``dark``, or ``auto``: an SVG that follows the reader's screen.
+        ``light``, ``dark``, or ``auto``: an SVG that follows the reader's screen. Without it, HTML is ``auto`` and all
+        else is ``light``.
     depth
         Levels of blocks to open; without it, as many as fit about 40 boxes.
     expand, collapse
@@ -59,6 +61,8 @@ class Options:
         Which boxes state the shape of their output: ``all``, ``change`` (layers, and what changes it), ``none``.
     heat
         Colours boxes by a figure, which they state: ``params``, ``macs``, ``memory`` (of outputs), ``receptive``.
+    rule
+        Name of a definition that calls itself: draws one call of it, with the calls of itself as closed boxes.
     legend
         Whether to explain colours and lines below the picture.
     dpi
@@ -74,7 +78,7 @@ class Options:
 
     style: Style = "graph"
     format: Format = "svg"
-    theme: ThemeName = "light"
+    theme: ThemeName | None = None
     depth: int | None = None
     expand: tuple[str, ...] = ()
     collapse: tuple[str, ...] = ()
@@ -82,6 +86,7 @@ class Options:
     direction: Direction = "TB"
     shapes: Shapes = "change"
     heat: Heat | None = None
+    rule: str | None = None
     legend: bool = True
     dpi: float = DPI
     engine: str | None = None

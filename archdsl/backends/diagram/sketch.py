@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from math import prod
 from typing import Literal
 
 from archdsl.analysis.cost import CostTable
-from archdsl.backends.diagram.blocks import Block, Item, Leaf, Repeat, build_blocks, nodes_of
+from archdsl.backends.diagram.blocks import Block, Item, Leaf, Repeat, build_blocks, is_indexed, nodes_of
 from archdsl.backends.diagram.boxes import box_size
-from archdsl.backends.diagram.figure import Band, Box, Figure, Frame, Link, LinkKind, Member
+from archdsl.backends.diagram.bus import bundle
+from archdsl.backends.diagram.figure import Band, Box, Figure, Frame, Member
 from archdsl.backends.diagram.fold import fold, representatives
 from archdsl.backends.diagram.labels import (
     block_titles,
@@ -21,6 +22,7 @@ from archdsl.backends.diagram.labels import (
     path_tail,
     plain_text,
     range_text,
+    roman,
     sentence,
     shape_text,
     si,
@@ -28,8 +30,9 @@ from archdsl.backends.diagram.labels import (
     times_text,
     totals_text,
 )
-from archdsl.backends.diagram.links import classify, fork
+from archdsl.backends.diagram.links import classify, fork, frames_around
 from archdsl.backends.diagram.view import View, drawn, open_blocks
+from archdsl.backends.diagram.wires import Wires, is_said, references
 from archdsl.graph.graph import Graph, Node, Output, Port
 from archdsl.ops.base import Family
 
@@ -40,8 +43,6 @@ Shapes = Literal["all", "change", "none"]
 
 #: Families whose shape is stated even where it stays the same: a reader wants to know how wide a layer is.
 _SIZED = frozenset({Family.CONV, Family.LINEAR, Family.POOL, Family.RESAMPLE, Family.ATTENTION, Family.IO})
-#: With more pairs than these, lines between weights that are shared hide more than they show.
-_MAX_TIED_LINKS = 6
 
 
 def sketch(
@@ -86,20 +87,23 @@ class _Sketch:
     def __init__(self, graph: Graph, cost: CostTable, root: Block, view: View, shapes: Shapes) -> None:
         self._graph, self._cost, self._root, self._shapes = graph, cost, root, shapes
         self._outputs = _outputs_by_scope(graph)
+        self._paths = {scope.path for scope in graph.scopes}
+        self._users = Counter(node.path for node in graph.nodes)
         self._stands_for = representatives(root)
         self._copies: defaultdict[int, list[int]] = defaultdict(list)
         for node in graph.nodes:
             self._copies[self._drawn(node.id)].append(node.id)
-        self._open = open_blocks(root, view, extra=len(graph.outputs))
+        self._open = open_blocks(root, view, extra=len(graph.outputs), kept=self._rows())
         self._owner: dict[int, str] = {}
         self._boxes: dict[str, Box] = {}
         self._output_links: list[tuple[Port, str]] = []
 
     def figure(self) -> Figure:
         members = tuple(self._members(self._root.items, self._root))
-        links = classify(list(self._boxes.values()), self._links())
-        links += self._tied_links()
-        members, links = fork(members, links)
+        wires = Wires(self._graph, {node.id: self._drawn(node.id) for node in self._graph.nodes}, self._owner)
+        links = classify(list(self._boxes.values()), wires.streams(self._output_links))
+        links += wires.tied(frames_around(members))
+        members, links = fork(*bundle(members, links))
         graph = self._graph
         arguments = ", ".join(f"{name}={plain_text(value)}" for name, value in graph.arguments.items())
         totals = totals_text(self._cost.parameters, self._cost.macs)
@@ -111,6 +115,10 @@ class _Sketch:
             links=tuple(links),
             totals=totals,
         )
+
+    def _rows(self) -> frozenset[int]:
+        """Scopes that are one of a row, of which none is opened alone."""
+        return frozenset(scope.id for scope in self._graph.scopes if is_indexed(self._graph, scope))
 
     def _description(self) -> str:
         inputs = " and ".join(str(node.outputs[0]) for node in self._graph.inputs)
@@ -168,7 +176,7 @@ class _Sketch:
 
     def _frame(self, block: Block, copies: _Copies, around: str) -> Frame:
         nodes = self._all_copies(nodes_of(block))
-        name, caption = block_titles(block, copies.last)
+        name, caption = self._titles(block, copies)
         totals = self._totals(nodes)
         return Frame(
             key=f"s{block.scope.id}",
@@ -186,11 +194,12 @@ class _Sketch:
 
     def _closed(self, block: Block, copies: _Copies) -> Box:
         nodes = self._all_copies(nodes_of(block))
-        name, caption = block_titles(block, copies.last)
+        name, caption = self._titles(block, copies)
         result = self._result(block)
         shape = self._shape_of(result)
         terms = "".join(output_terms(output) for output in self._outputs[block.scope.id])
-        details = (caption, "" if self._shapes == "none" else shape, self._totals(nodes), terms)
+        totals = "" if is_indexed(self._graph, block.scope) else self._totals(nodes)  # much the same for all of a row
+        details = (caption, "" if self._shapes == "none" else shape, totals, terms)
         is_exit = block.scope.kind == "exit"
         return self._add(
             nodes_of(block),
@@ -233,7 +242,7 @@ class _Sketch:
                 family=main.op.family,
                 keyword=main.op.keyword,
                 title=path_tail(main.path) if main.op.keyword == "input" and main.path != "input" else title,
-                details=(shape,) if self._states_shape(main) else (),
+                details=tuple(self._details(main, shape)),
                 before=tuple(bands[:place]),
                 after=tuple(bands[place + 1 :]),
                 count=copies.count,
@@ -243,6 +252,7 @@ class _Sketch:
                 height=0,
                 nodes=self._all_copies(leaf.nodes),
                 is_pointwise=window is not None and set(window.kernel) == {1},
+                is_training=_is_training(main),
             ),
         )
 
@@ -266,6 +276,7 @@ class _Sketch:
             width=0,
             height=0,
             nodes=(),
+            is_training=output.only == "train",
         )
         self._output_links.append((output.port, box.key))
         return self._add((), output.port.node, box)
@@ -279,40 +290,35 @@ class _Sketch:
             self._owner[self._drawn(node)] = box.key
         return box
 
-    # Links
+    def _details(self, node: Node, shape: str) -> Iterator[str]:
+        """Lines below a name: shape, shared weights, whose size a box takes over, and when an input is there at all."""
+        if self._states_shape(node):
+            yield shape
+        yield from self._shared_weights(node)
+        for place in sorted(references(node)):
+            if is_said(self._graph, node.inputs[place]):
+                yield f"size of {path_tail(self._graph.nodes[node.inputs[place].node].path)}"
+        if _is_training(node):
+            yield "training only"
 
-    def _links(self) -> list[Link]:
-        """Streams between boxes, each once."""
-        links: dict[tuple[Port, str, str], Link] = {}
-        for head in self._graph.nodes:
-            if self._drawn(head.id) != head.id:
-                continue
-            arguments = len(head.op.stream_arguments)
-            for place, port in enumerate(head.inputs, start=1):
-                is_reference = place > len(head.inputs) - arguments and place > 1
-                self._connect(links, port, self._owner[head.id], "reference" if is_reference else "flow")
-        for port, key in self._output_links:
-            self._connect(links, port, key, "flow")
-        return list(links.values())
-
-    def _connect(self, links: dict[tuple[Port, str, str], Link], port: Port, head: str, kind: LinkKind) -> None:
-        source = Port(self._drawn(port.node), port.index)
-        tail = self._owner[source.node]
-        if tail != head:
-            links.setdefault((source, tail, head), Link(tail, head, kind, f"{source.node}.{source.index}"))
-
-    def _tied_links(self) -> list[Link]:
-        """Relations between boxes that share weights; none if they are too many to follow."""
-        users: dict[str, list[str]] = {}
-        for node in self._graph.nodes:
-            boxes = users.setdefault(node.path, [])
-            key = self._owner[self._drawn(node.id)]
-            if key not in boxes:
-                boxes.append(key)
-        pairs = {pair: None for boxes in users.values() for pair in pairwise(boxes)}
-        return [Link(tail, head, "tied") for tail, head in pairs] if len(pairs) <= _MAX_TIED_LINKS else []
+    def _shared_weights(self, node: Node) -> tuple[str, ...]:
+        """The name of the weights of a box, if others use them too."""
+        paths = {self._graph.nodes[copy].path for copy in self._copies[self._drawn(node.id)]}
+        if len(paths) > 1 or self._users[node.path] == 1 or not self._cost[node.id].parameters:
+            return ()
+        return (f"weights {self._graph.scopes[node.scope].name}",)
 
     # Words and figures
+
+    def _titles(self, block: Block, copies: _Copies) -> tuple[str, str]:
+        """The bold name of a block and its call; bindings of one indexed name are told apart by Roman numerals."""
+        name, caption = block_titles(block, copies.last)
+        if not is_indexed(self._graph, block.scope):
+            return name, caption
+        again = re.fullmatch(r"(.+_\d+)_(\d+)", name)
+        if again:
+            return f"{again[1]} {roman(int(again[2]))}", caption
+        return f"{name} {roman(1)}" if f"{block.scope.path}_2" in self._paths else name, caption
 
     def _drawn(self, node: int) -> int:
         """The node that is drawn in a node's stead."""
@@ -351,12 +357,27 @@ class _Sketch:
     def _result(self, block: Block) -> int:
         """The last node whose output leaves a block, or its last node."""
         inside = range(block.first, block.last + 1)
-        leaving = [node for node in inside if any(user not in inside for user in self._graph.users(node))]
-        return leaving[-1] if leaving else inside[-1]
+        trunk = [node for node in inside if not self._is_aside(node, block)] or list(inside)
+        leaving = [node for node in trunk if any(user not in inside for user in self._graph.users(node))]
+        return leaving[-1] if leaving else trunk[-1]
+
+    def _is_aside(self, node: int, block: Block) -> bool:
+        """Whether a node belongs to a side branch within a block."""
+        scope = self._graph.scopes[self._graph.nodes[node].scope]
+        while scope.id != block.scope.id and scope.parent is not None:
+            if scope.kind in ("exit", "tap"):
+                return True
+            scope = self._graph.scopes[scope.parent]
+        return False
 
     def _places(self, node: int) -> int:
         outputs = self._graph.nodes[node].outputs
         return prod(outputs[0].spatial) if outputs and outputs[0].spatial else 0
+
+
+def _is_training(node: Node) -> bool:
+    """Whether a node is an input that training alone has."""
+    return node.is_training_input
 
 
 def _block_path(block: Block) -> str:

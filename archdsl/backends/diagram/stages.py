@@ -142,7 +142,7 @@ class _Stages:
     def _size(self, member: Member) -> str:
         last = [self._boxes[key] for key in keys_of(member) if key in self._boxes and self._boxes[key].nodes][-1]
         output = self._graph.nodes[last.nodes[-1]].outputs[0]
-        return "x".join(map(str, output.spatial)) or str(output.channels)
+        return "x".join(map(str, output.spatial or output.shape)) or "scalar"
 
     def _groups(self, member: Member, count: int) -> Iterator[Group]:
         """Layers of a member; boxes side by side in a frame are one group."""

@@ -39,13 +39,15 @@ class View:
     opened: frozenset[int] | None = None
 
 
-def open_blocks(root: Block, view: View, extra: int = 0) -> frozenset[int]:
+def open_blocks(root: Block, view: View, extra: int = 0, kept: frozenset[int] = frozenset()) -> frozenset[int]:
     """Scope numbers of the blocks that are open.
 
     Parameters
     ----------
     extra
         Boxes that are visible whatever is open.
+    kept
+        Scope numbers of blocks that stay closed unless the reader asks for them.
 
     Raises
     ------
@@ -58,13 +60,14 @@ def open_blocks(root: Block, view: View, extra: int = 0) -> frozenset[int]:
     _require_known(known, (*view.expand, *view.collapse))
     closed = {block.scope.id for block, _ in known if _is_named(block, view.collapse)}
     opened = {root.scope.id}
+    is_asked = view.depth is not None or view.budget is None
     for block, around in known:
         if _is_named(block, view.expand):
             opened |= {block.scope.id, *around}
     if view.depth is not None:
         opened |= {block.scope.id for block, around in known if len(around) < view.depth}
     else:
-        _open_breadth_first(root, opened, closed, view.budget, extra)
+        _open_breadth_first(root, opened, closed if is_asked else closed | (kept - opened), view.budget, extra)
     return frozenset(opened - closed)
 
 

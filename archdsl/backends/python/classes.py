@@ -225,7 +225,7 @@ class _Parametrisation:
         """The shape of a stream; what differs between instances is a parameter's name or a letter."""
         shapes = [self._graph.type_of(port).shape for port in ports]
         ranks = {len(shape) for shape in shapes}
-        if len(ranks) != 1:
+        if len(ranks) != 1 or () in shapes:
             return ""
         rank = ranks.pop() - 1
         vectors = [tuple(str(shape[axis]) for shape in shapes) for axis in range(rank + 1)]

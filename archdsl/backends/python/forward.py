@@ -56,8 +56,10 @@ class Forward:
         Names of the arguments.
     preferred
         Names for streams, where a new variable is needed.
+    draws
+        Names for draws that the network shares: small, so that they are neither deleted nor overwritten.
     guarded
-        Whether streams that only training needs are None otherwise, since a caller takes them in any case.
+        Whether streams that only one mode needs are None in the other, since a caller takes them in any case.
     """
 
     def __init__(
@@ -67,7 +69,8 @@ class Forward:
         writer: Writer,
         names: Mapping[Port, str],
         *,
-        preferred: Mapping[Port, str],
+        draws: Mapping[Port, str],
+        preferred: Mapping[Port, str] | None = None,
         leaving: Sequence[Port],
         guarded: bool,
     ) -> None:
@@ -76,7 +79,8 @@ class Forward:
         self._unit = cls.model
         self._writer = writer
         self._names = dict(names)
-        self._preferred = preferred
+        self._draws = draws
+        self._preferred = {**draws, **(preferred or {})}
         self._leaving = leaving
         self._arguments = set(names.values())
         #: Arguments whose names are the user's words for the inputs: no other value takes them.
@@ -89,11 +93,12 @@ class Forward:
         self._counts.update(leaving)
         self._last = self._last_uses()
         self._pending: _Expression | None = None
-        #: Streams of training that have a value, None, in evaluation too; and those of them not yet written.
+        #: Streams of one mode that have a value, None, in the other too; and those of them not yet written.
         self._preset = self._preset_ports(guarded)
         self._preset_here = self._preset
+        self._mode = Use.ALWAYS
         self._block: set[str] | None = None
-        #: Variables that only training binds.
+        #: Variables that only one mode binds.
         self._conditional: set[str] = set()
         #: Variables from outside the block that died in it, and those of them whose tensors nobody else holds.
         self._lost: set[str] = set()
@@ -108,7 +113,7 @@ class Forward:
         return last | dict.fromkeys(self._leaving, len(self._unit.items))
 
     def _preset_ports(self, guarded: bool) -> dict[Port, Item]:
-        made = {port: item for item in self._unit.runs() if item.use is Use.TRAINING for port in item.outputs}
+        made = {port: item for item in self._unit.runs() if item.use is not Use.ALWAYS for port in item.outputs}
         wanted = {port for item in self._unit.runs() if item.use is Use.ALWAYS for port in item.inputs}
         wanted.update(self._leaving if guarded else ())
         return {port: item for port, item in made.items() if port in wanted}
@@ -139,17 +144,17 @@ class Forward:
         return self._names[port]
 
     def _enter(self, use: Use) -> None:
-        """Begin or end the block that runs in training alone."""
-        if (use is Use.TRAINING) == (self._block is not None):
+        """Begin or end the block that runs in one mode alone."""
+        if use is self._mode:
             return
         self._flush()
         self._leave()
-        if use is not Use.TRAINING:
+        if use is Use.ALWAYS:
             return
         self._write_presets()
-        self._writer.line("if self.training:")
+        self._writer.line("if self.training:" if use is Use.TRAINING else "if not self.training:")
         self._writer.open()
-        self._block = set()
+        self._block, self._mode = set(), use
 
     def _write_presets(self) -> None:
         """Give variables that must have a value behind a block in any case one before the first."""
@@ -163,7 +168,7 @@ class Forward:
         if self._block is None:
             return
         self._writer.close()
-        self._block = None
+        self._block, self._mode = None, Use.ALWAYS
         self._lost.clear()
         doomed, self._doomed = self._doomed, []
         self._delete(doomed)
@@ -265,6 +270,8 @@ class Forward:
         for name in dict.fromkeys(killed):
             port = self._bound.pop(name)
             self._names.pop(port)
+            if port in self._draws:
+                continue
             dead[name] = name in self._arguments and port in self._unit.inputs
             if self._block is not None and name not in self._block and name not in self._conditional:
                 self._lost.add(name)
@@ -368,17 +375,21 @@ def _span(item: Item) -> Span:
     return item.node.span if isinstance(item, OpItem) else item.unit.scope.span
 
 
-def argument_names(unit: Unit) -> dict[Port, str]:
+def argument_names(unit: Unit, draws: Mapping[Port, str]) -> dict[Port, str]:
     """Names of the arguments of a block's ``forward``."""
-    count = len(unit.inputs)
-    names = _LETTERS[:count] if count <= 3 else [f"x{number}" for number in range(1, count + 1)]
-    return dict(zip(unit.inputs, names, strict=True))
+    streams = [port for port in unit.inputs if port not in draws]
+    count = len(streams)
+    letters = iter(_LETTERS[:count] if count <= 3 else [f"x{number}" for number in range(1, count + 1)])
+    return {port: draws[port] if port in draws else next(letters) for port in unit.inputs}
 
 
 def input_names(graph: Graph) -> dict[Port, str]:
-    """Names of the arguments of the network's ``forward``: those of the inputs, ``x`` for one without a name."""
+    """Names of the arguments of the network's ``forward``: those of the inputs, ``x`` for one without a name.
+
+    Those that only training has come last.
+    """
     names: dict[Port, str] = {}
-    for node in graph.inputs:
+    for node in sorted(graph.inputs, key=lambda node: node.is_training_input):
         own = node.path.split(".")[-1]
         name = (None if own == "input" else variable(own)) or "x"
         while name in names.values():

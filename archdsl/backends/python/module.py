@@ -8,6 +8,20 @@ from collections.abc import Mapping, Sequence
 from textwrap import shorten, wrap
 
 from archdsl.backends.python.classes import UnitClass, classify, parametrise
+from archdsl.backends.python.draws import draw_names, with_draws
+from archdsl.backends.python.exits import (
+    RUNTIME,
+    Inference,
+    Segment,
+    has_joint_loss,
+    over_segments,
+    segments,
+    write_inference_type,
+    write_joint_loss,
+    write_segment_description,
+    write_thresholds,
+    write_thresholds_field,
+)
 from archdsl.backends.python.forward import Forward, argument_names, input_names
 from archdsl.backends.python.initialise import write_reset
 from archdsl.backends.python.names import MODULE_NAMES, Registry, attribute, camel_case, is_plain
@@ -15,6 +29,7 @@ from archdsl.backends.python.naming import describe, name_classes
 from archdsl.backends.python.runtime import gather, imports
 from archdsl.backends.python.units import CallItem, Item, OpItem, Unit, partition
 from archdsl.backends.python.writer import Mark, PythonSource, Writer
+from archdsl.graph.exits import early_exits, exit_state
 from archdsl.graph.graph import Graph, Node, Output, Port
 from archdsl.source import Span
 
@@ -28,27 +43,33 @@ __all__ = ["Mark", "PythonSource", "write"]
 def write(graph: Graph) -> PythonSource:
     """The network as the text of a Python module that needs nothing but torch.
 
-    Its last class is the network; ``load_state_dict`` keys are the paths of the graph's nodes.
+    Its last class is the network; ``load_state_dict`` keys are the paths of the graph's nodes, and
+    ``thresholds`` where there are early exits.
     """
-    return _ModuleWriter(graph).run()
+    return _ModuleWriter(with_draws(graph)).run()
 
 
 class _ModuleWriter:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._writer = Writer()
+        self._draws = draw_names(graph)
         self._classes = classify(partition(graph))
         codes = [item.code for cls in self._classes for item in cls.model.items if isinstance(item, OpItem)]
-        self._runtimes = gather(name for code in codes for name in code.runtime)
+        own = [RUNTIME] if early_exits(graph) else []
+        self._runtimes = gather([*(name for code in codes for name in code.runtime), *own])
         self._registry = Registry(MODULE_NAMES.union(*(module.names for module in self._runtimes)))
         self._root = self._classes[-1]
         self._root.name = self._registry.claim(camel_case(graph.name))
-        always = [output for output in graph.outputs if output.only != "train"]
         #: Outputs of training, those of evaluation, and the names of their types if they are several.
-        self._training, self._evaluation = list(graph.outputs), always
+        self._training = [output for output in graph.outputs if output.only != "eval"]
+        self._evaluation = [output for output in graph.outputs if output.only != "train"]
         self._training_type = self._output_type(self._training, "Output")
-        same = len(always) == len(graph.outputs)
-        self._evaluation_type = self._training_type if same else self._output_type(always, "EvaluationOutput")
+        same = self._training == self._evaluation
+        self._evaluation_type = self._training_type if same else self._output_type(self._evaluation, "EvaluationOutput")
+        self._inference_type = self._registry.claim(f"{self._root.name}Inference") if early_exits(graph) else ""
+        self._has_joint_loss = has_joint_loss(graph, self._training)
+        self._segments: tuple[Segment, ...] = ()
 
     def _output_type(self, outputs: Sequence[Output], suffix: str) -> str | None:
         return self._registry.claim(f"{self._root.name}{suffix}") if len(outputs) > 1 else None
@@ -56,6 +77,7 @@ class _ModuleWriter:
     def run(self) -> PythonSource:
         name_classes(self._graph, self._classes[:-1], self._registry)
         parametrise(self._graph, self._classes)
+        self._segments = segments(self._graph, self._root)
         self._write_head()
         for module in self._runtimes:
             self._gap()
@@ -66,6 +88,10 @@ class _ModuleWriter:
         for name, outputs in self._output_types().items():
             self._gap()
             self._write_output_type(name, outputs)
+        if self._segments:
+            self._gap()
+            shape = str(self._graph.type_of(self._segments[-1].output.port))
+            write_inference_type(self._writer, self._inference_type, self._root.name, self._segments, shape)
         self._gap()
         self._write_root()
         return self._writer.finish(self._root.name, _places(self._graph))
@@ -103,7 +129,7 @@ class _ModuleWriter:
     def _needed_imports(self) -> list[str]:
         code = "\n".join(text for cls in self._classes for text in (*cls.calls, *cls.constructions))
         needed = ["import torch", "from torch import Tensor, nn"]
-        if "F." in code:
+        if "F." in code or self._has_joint_loss:
             needed.append("import torch.nn.functional as F")
         if "math." in code:
             needed.append("import math")
@@ -127,14 +153,31 @@ class _ModuleWriter:
                     writer.line(f"self.{parameter.name} = {parameter.name}")
                 self._write_children(cls)
             writer.line()
-            names = argument_names(unit)
-            arguments = ", ".join(f"{name}: {_annotation(unit, port)}" for port, name in names.items())
-            results = [_annotation(unit, port) for port in unit.outputs]
-            result = results[0] if len(results) == 1 else f"tuple[{', '.join(results)}]"
-            writer.line(f"def forward(self, {arguments}) -> {result}:")
-            with writer.indented():
-                forward = Forward(self._graph, cls, writer, names, preferred={}, leaving=unit.outputs, guarded=True)
-                self._write_return(forward, forward.run(), unit.outputs)
+            self._write_method("forward", cls)
+
+    def _write_method(self, name: str, cls: UnitClass, segment: Segment | None = None) -> None:
+        """Write a method that runs the items of a class, or of a segment of the network."""
+        writer, unit = self._writer, cls.model
+        names = argument_names(unit, self._draws)
+        arguments = "".join(f", {argument}: {_annotation(unit, port)}" for port, argument in names.items())
+        results = [_annotation(unit, port) for port in unit.outputs]
+        result = results[0] if len(results) == 1 else f"tuple[{', '.join(results)}]"
+        writer.line(f"def {name}(self{arguments}) -> {result}:")
+        preferred = {} if segment is None else {segment.output.port: segment.output.name}
+        with writer.indented():
+            if segment is not None:
+                write_segment_description(writer, segment)
+            forward = Forward(
+                self._graph,
+                cls,
+                writer,
+                names,
+                preferred=preferred,
+                draws=self._draws,
+                leaving=unit.outputs,
+                guarded=True,
+            )
+            self._write_return(forward, forward.run(), unit.outputs)
 
     def _write_description(self, what: str, where: str, *, is_step: bool) -> None:
         text = _docstring([f"{what} {where}." if is_step else f"{what}, {where}."])
@@ -185,21 +228,27 @@ class _ModuleWriter:
             self._writer.line(f'"""What ``{self._root.name}`` yields{when}."""')
             self._writer.line()
             for output in outputs:
-                self._writer.line(f"{_field(output.name)}: Tensor", comment=str(self._graph.type_of(output.port)))
+                self._writer.line(f"{field_name(output.name)}: Tensor", comment=str(self._graph.type_of(output.port)))
 
     def _write_root(self) -> None:
         writer, root = self._writer, self._root
+        thresholds = next(iter(exit_state(self._graph)), "")
         writer.line(f"class {root.name}(nn.Module):", self._graph.scopes[0].span)
         with writer.indented():
             writer.line('"""The network; its weights are initialised on ``device``, once."""')
             writer.line()
+            if self._segments:
+                write_thresholds_field(writer, self._graph, thresholds)
+                writer.line()
             writer.line(f"def __init__(self, {_DEVICE}, {_DTYPE}) -> None:")
             with writer.indented():
                 writer.line("super().__init__()")
                 writer.line('with torch.device("meta"):')
                 with writer.indented():
                     self._write_children(root)
-                    if not any(root.constructions):
+                    if self._segments:
+                        writer.line(f'self.register_buffer("{thresholds}", torch.empty({len(self._segments) - 1}))')
+                    elif not any(root.constructions):
                         writer.line("pass")
                 writer.line("if dtype is not None:")
                 with writer.indented():
@@ -210,21 +259,64 @@ class _ModuleWriter:
             writer.line()
             self._write_root_forward()
             writer.line()
+            self._write_exits(thresholds)
+            self._write_parameter_groups()
             write_reset(writer, self._graph, self._runtimes)
+            if self._segments:
+                with writer.indented():
+                    write_thresholds(writer, self._graph, thresholds)
+
+    def _write_exits(self, thresholds: str) -> None:
+        """Write what a network with several exits has beside ``forward``."""
+        for segment in self._segments:
+            if segment.unit.items:
+                self._write_method(segment.method, segment.cls, segment)
+                self._writer.line()
+        if self._segments:
+            absent = {Port(node.id) for node in self._graph.inputs if node.is_training_input}
+            names = {port: name for port, name in input_names(self._graph).items() if port not in absent}
+            Inference(self._graph, self._writer, self._segments, names, self._inference_type, thresholds).write()
+            self._writer.line()
+        if self._has_joint_loss:
+            fields = [(field_name(output.name), output.weight) for output in self._training]
+            write_joint_loss(self._writer, self._training_type or "", fields)
+            self._writer.line()
+
+    def _write_parameter_groups(self) -> None:
+        if not any("parameter_groups" in module.names for module in self._runtimes):
+            return
+        arguments = "self, lr: float, weight_decay: float = 0.0"
+        self._writer.line(f"def parameter_groups({arguments}) -> list[dict[str, Any]]:")
+        with self._writer.indented():
+            self._writer.line('"""The weights as groups for an optimiser: some want another learning rate or decay."""')
+            self._writer.line("return parameter_groups(self, lr, weight_decay)")
+        self._writer.line()
 
     def _write_root_forward(self) -> None:
         names = input_names(self._graph)
-        arguments = ", ".join(f"{name}: Tensor" for name in names.values())
+        absent = {names[Port(node.id)] for node in self._graph.inputs if node.is_training_input}
+        arguments = ", ".join(f"{name}: Tensor{' | None = None' * (name in absent)}" for name in names.values())
         preferred = {output.port: output.name for output in self._graph.outputs if output.name != "out"}
         leaving = tuple(output.port for output in self._graph.outputs)
         results = dict.fromkeys((self._training_type or "Tensor", self._evaluation_type or "Tensor"))
         self._writer.line(f"def forward(self, {arguments}) -> {' | '.join(results)}:")
         with self._writer.indented():
             forward = Forward(
-                self._graph, self._root, self._writer, names, preferred=preferred, leaving=leaving, guarded=False
+                self._graph,
+                over_segments(self._root, self._segments) if self._segments else self._root,
+                self._writer,
+                names,
+                preferred=preferred,
+                draws=self._draws,
+                leaving=leaving,
+                guarded=False,
             )
+            for name in sorted(absent):
+                self._writer.line(f"if self.training and {name} is None:")
+                with self._writer.indented():
+                    self._writer.line(f'raise ValueError("training needs {name}")')
             result = forward.run()
-            if len(self._training) == 1:
+            if len(self._graph.outputs) == 1 and self._training == self._evaluation:
                 self._write_return(forward, result, leaving)
                 return
             if self._training != self._evaluation:
@@ -239,7 +331,7 @@ class _ModuleWriter:
     def _results(forward: Forward, outputs: Sequence[Output], type_name: str | None) -> str:
         if type_name is None:
             return f"return {forward.name(outputs[0].port)}" if outputs else "return ()"
-        fields = ", ".join(f"{_field(output.name)}={forward.name(output.port)}" for output in outputs)
+        fields = ", ".join(f"{field_name(output.name)}={forward.name(output.port)}" for output in outputs)
         return f"return {type_name}({fields})"
 
 
@@ -254,7 +346,7 @@ def _annotation(unit: Unit, port: Port) -> str:
     return "Tensor | None" if port in unit.optional else "Tensor"
 
 
-def _field(name: str) -> str:
+def field_name(name: str) -> str:
     """Name of an output as a field of a named tuple, which must not begin with an underscore."""
     chosen = name.lstrip("_") or "out"
     taken = chosen in ("count", "index") or not is_plain(chosen)

@@ -1,9 +1,9 @@
 """Parts a graph into units: the pieces that become modules with a ``forward`` of their own.
 
 A scope that adds a level to paths becomes a unit if the module at its path can be the home of all its weights. If some
-are at home elsewhere, or are used from elsewhere too (``tied``), the scope is inlined: the unit around it runs its
-operators, and its path is a plain container of modules. Scopes of one path are calls of one unit if they are alike to
-the last number.
+are at home elsewhere, or are used from elsewhere too (``tied``), or if samples may leave the network between them, the
+scope is inlined: the unit around it runs its operators, and its path is a plain container of modules. Scopes of one
+path are calls of one unit if they are alike to the last number.
 """
 
 from __future__ import annotations
@@ -11,21 +11,26 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from enum import IntEnum
+from enum import IntFlag
+from functools import reduce
+from operator import or_
 
 from archdsl.backends.python.inplace import Form, choose
 from archdsl.backends.python.runtime import gather
 from archdsl.backends.python.template import Splitter, Template, construction
+from archdsl.graph.exits import stages
 from archdsl.graph.graph import Graph, Node, Port, Scope
+from archdsl.graph.reach import EVALUATION, TRAINING, modes
 from archdsl.ops.base import TorchCode
 
 
-class Use(IntEnum):
+class Use(IntFlag):
     """When a value is needed."""
 
     NEVER = 0
-    TRAINING = 1
-    ALWAYS = 2
+    TRAINING = TRAINING
+    EVALUATION = EVALUATION
+    ALWAYS = TRAINING | EVALUATION
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +97,7 @@ class Unit:
     inputs, outputs
         Streams that come from outside, in order of their first use, and those that outside takes.
     optional
-        Those of the inputs and outputs that are None but in training, though the unit runs in any case.
+        Those of the inputs and outputs that are None in one of the modes, though the unit runs in both.
     use
         When it runs at all; its items may be needed less often.
     kind
@@ -132,7 +137,8 @@ class _Partition:
         self._codes = [node.op.torch(graph.input_types(node), node.outputs) for node in graph.nodes]
         modules = gather(name for code in self._codes for name in code.runtime)
         self._splitter = Splitter({name: names for module in modules for name, names in module.signatures.items()})
-        self._uses = _uses(graph)
+        self._uses = [Use(mode) for mode in modes(graph)]
+        self._stages = {node: index for index, stage in enumerate(stages(graph)) for node in stage.nodes}
         self._counts: Counter[Port] = Counter()
         self._last: dict[Port, int] = {}
         self._count_uses()
@@ -172,10 +178,14 @@ class _Partition:
             groups[scope.path].append((scope, *ranges[scope.id]))
             total[scope.path] += weighted[scope.id]
             runs = any(self._uses[node] for node in range(*ranges[scope.id]))
-            if weighted[scope.id] != inside[scope.id] or not runs:
+            if weighted[scope.id] != inside[scope.id] or not runs or self._is_left_within(*ranges[scope.id]):
                 barred.add(scope.path)
         paths = [path for path in groups if path not in barred and total[path] == below[path]]
         return [groups[path] for path in sorted(paths, key=lambda path: -path.count("."))]
+
+    def _is_left_within(self, first: int, stop: int) -> bool:
+        """Whether samples may leave the network between two of these nodes."""
+        return len({self._stages[node] for node in range(first, stop) if node in self._stages}) > 1
 
     def _weighted(self) -> tuple[list[int], list[int]]:
         """For each scope the number of operators with weights, and of those whose weights are below its path."""
@@ -192,13 +202,13 @@ class _Partition:
     # Units -------------------------------------------------------------------------------------------------------
 
     def _unit(self, scope: Scope, first: int, stop: int) -> Unit:
-        use = Use.ALWAYS if scope.parent is None else max(self._uses[first:stop])
+        use = Use.ALWAYS if scope.parent is None else reduce(or_, self._uses[first:stop])
         items = tuple(self._items(scope, first, stop, use))
         inputs = self._inputs(scope, items, first)
         outputs = self._outputs(scope, items, stop)
         items = self._with_forms(items)
         outside = [*inputs, *outputs] if use is Use.ALWAYS else []
-        optional = frozenset(port for port in outside if self._uses[port.node] is Use.TRAINING)
+        optional = frozenset(port for port in outside if self._uses[port.node] is not Use.ALWAYS)
         kind, identity = self._keys(scope, items, inputs, outputs, optional)
         return Unit(scope, first, stop, items, inputs, outputs, optional, use, kind, identity)
 
@@ -284,18 +294,6 @@ def _key(item: Item) -> object:
     if isinstance(item, CallItem):
         return item.unit.kind
     return item.node.op.keyword, item.construction, item.call, item.form, item.code.runtime
-
-
-def _uses(graph: Graph) -> list[Use]:
-    """When each node is needed."""
-    uses = [Use.NEVER] * len(graph.nodes)
-    for output in graph.outputs:
-        wanted = Use.TRAINING if output.only == "train" else Use.ALWAYS
-        uses[output.port.node] = max(uses[output.port.node], wanted)
-    for node in reversed(graph.nodes):
-        for port in node.inputs:
-            uses[port.node] = max(uses[port.node], uses[node.id])
-    return uses
 
 
 def _ranges(graph: Graph) -> list[tuple[int, int]]:

@@ -7,29 +7,36 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from archdsl.backends.report.paths import paths_json
 from archdsl.backends.report.tree import summary_tree
 from archdsl.graph.values import Lookup
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from archdsl.analysis import Analysis
     from archdsl.backends.report.tree import Reach, Summary
     from archdsl.graph.graph import Graph, Node
 
 
-def write_json(graph: Graph, analysis: Analysis) -> str:
-    """Write ``summary_json`` as text."""
-    return json.dumps(summary_json(graph, analysis), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+def write_json(
+    graph: Graph, analysis: Analysis, *, paths: bool = False, shares: Sequence[Fraction | float] | None = None
+) -> str:
+    """Write ``summary_json`` as text, on request with the paths through the network."""
+    values = summary_json(graph, analysis, shares)
+    if paths:
+        values["paths"] = paths_json(analysis.paths)
+    return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def summary_json(graph: Graph, analysis: Analysis) -> dict[str, Any]:
+def summary_json(graph: Graph, analysis: Analysis, shares: Sequence[Fraction | float] | None = None) -> dict[str, Any]:
     """Gather everything that is known of a network as plain values.
 
     MACs, FLOPs, neurons, connections and memory are for one element of the batch and of inference, ``train_macs``
-    aside; parameters are those of the whole network; memory is in bytes.
+    aside; parameters are those of the whole network; memory is in bytes. With the shares of the samples that leave at
+    each early exit comes the mean of the MACs.
     """
-    summary = summary_tree(graph, analysis, depth=0)
+    summary = summary_tree(graph, analysis, depth=0, shares=shares)
     totals = summary.totals
     return {
         "name": summary.name,
@@ -41,10 +48,13 @@ def summary_json(graph: Graph, analysis: Analysis) -> dict[str, Any]:
         "macs": totals.macs,
         "region_macs": totals.region_macs,
         "train_macs": totals.train_macs,
+        "exits": [{"name": row.name, "entropy": row.entropy, "macs": row.macs} for row in summary.exits],
+        "mean_macs": None if summary.expected is None else _plain(summary.expected.macs),
         "flops": totals.flops,
         "inputs": {stream.name: list(stream.shape) for stream in summary.inputs},
         "outputs": {stream.name: list(stream.shape) for stream in summary.outputs},
-        "training_outputs": [stream.name for stream in summary.outputs if stream.is_training_only],
+        "training_outputs": [stream.name for stream in summary.outputs if stream.only == "train"],
+        "evaluation_outputs": [stream.name for stream in summary.outputs if stream.only == "eval"],
         "nodes": totals.nodes,
         "layers": totals.layers,
         "depth": totals.depth,

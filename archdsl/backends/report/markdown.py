@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from archdsl.backends.report.numbers import exact
+from archdsl.backends.report.paths import path_lines
 from archdsl.backends.report.totals import figures
 from archdsl.backends.report.tree import summary_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+    from fractions import Fraction
 
     from archdsl.analysis import Analysis
     from archdsl.backends.report.tree import Summary, SummaryRow
@@ -19,16 +21,30 @@ if TYPE_CHECKING:
 _INDENT = "&nbsp;" * 4
 
 
-def write_markdown(graph: Graph, analysis: Analysis, *, depth: int | None = None) -> str:
+def write_markdown(
+    graph: Graph,
+    analysis: Analysis,
+    *,
+    depth: int | None = None,
+    paths: bool = False,
+    shares: Sequence[Fraction | float] | None = None,
+) -> str:
     """Write the summary of a network as a heading and two tables.
 
     Parameters
     ----------
     depth
         Levels of the tree to list; None for all.
+    paths
+        Whether to count the paths through the network.
+    shares
+        Of the samples that leave at each early exit, to tell the mean of the MACs.
     """
-    summary = summary_tree(graph, analysis, depth=depth)
-    return "\n".join([*_heading(summary), *_tree(summary), "", *_totals(summary)]) + "\n"
+    summary = summary_tree(graph, analysis, depth=depth, shares=shares)
+    lines = [*_heading(summary), *_tree(summary), "", *_totals(summary)]
+    if paths:
+        lines += ["", "```text", *path_lines(analysis.paths), "```"]
+    return "\n".join(lines) + "\n"
 
 
 def _heading(summary: Summary) -> Iterator[str]:

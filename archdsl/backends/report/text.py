@@ -6,12 +6,14 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from archdsl.backends.report.numbers import exact
+from archdsl.backends.report.paths import path_lines
 from archdsl.backends.report.table import layout, shorten, width
 from archdsl.backends.report.totals import figures
 from archdsl.backends.report.tree import summary_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+    from fractions import Fraction
 
     from archdsl.analysis import Analysis
     from archdsl.backends.report.tree import Summary, SummaryRow
@@ -27,15 +29,32 @@ _PROSE = 100
 _NOTE = 72
 
 
-def write_text(graph: Graph, analysis: Analysis, *, depth: int | None = None) -> str:
+def write_text(
+    graph: Graph,
+    analysis: Analysis,
+    *,
+    depth: int | None = None,
+    paths: bool = False,
+    shares: Sequence[Fraction | float] | None = None,
+) -> str:
     """Write the summary of a network.
 
     Parameters
     ----------
     depth
         Levels of the tree to list; None for all.
+    paths
+        Whether to count the paths through the network.
+    shares
+        Of the samples that leave at each early exit, to tell the mean of the MACs.
     """
-    return render_summary(summary_tree(graph, analysis, depth=depth))
+    text = render_summary(summary_tree(graph, analysis, depth=depth, shares=shares))
+    return "\n".join([text, *path_lines(analysis.paths), ""]) if paths else text
+
+
+def write_totals(graph: Graph, analysis: Analysis) -> str:
+    """Write the totals of a network alone."""
+    return "\n".join(_totals(summary_tree(graph, analysis, depth=0)))
 
 
 def render_summary(summary: Summary) -> str:

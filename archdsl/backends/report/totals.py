@@ -36,7 +36,21 @@ def _costs(summary: Summary) -> Iterator[Figure]:
         yield Figure("", exact(totals.region_macs), "of these again for every further region")
     if totals.train_macs != totals.macs:
         yield Figure("training MACs", exact(totals.train_macs), f"{short(totals.train_macs)}, forward, all outputs")
+    yield from _exits(summary)
     yield Figure("FLOPs", exact(totals.flops), f"{short(totals.flops)}, 2 for each MAC")
+
+
+def _exits(summary: Summary) -> Iterator[Figure]:
+    """The cost until each early exit, and its mean where the shares of the exits are known."""
+    for number, row in enumerate(summary.exits):
+        left = "" if row.entropy is None else f", left below an entropy of {row.entropy:g}"
+        note = f"until {row.name}{left}: {row.macs / summary.exits[-1].macs:.1%}"
+        yield Figure("exit MACs" if number == 0 else "", exact(row.macs), note)
+    if summary.expected is not None:
+        shares = zip(summary.expected.shares, summary.exits, strict=True)
+        parts = ", ".join(f"{float(share):.1%} at {row.name}" for share, row in shares)
+        mean = summary.expected.macs
+        yield Figure("mean MACs", exact(round(mean)), f"{float(mean / summary.exits[-1].macs):.1%}, if {parts}")
 
 
 def _unit(summary: Summary) -> str:
@@ -56,14 +70,18 @@ def _shape(summary: Summary) -> Iterator[Figure]:
         yield Figure("connections", exact(totals.connections), "as LeCun et al. 1998 count them")
 
 
+_MODES = {"train": "training", "eval": "evaluation"}
+
+
 def _streams(kind: str, streams: Iterable[Stream]) -> Iterator[Figure]:
     listed = tuple(streams)
     for number, stream in enumerate(listed):
         name = kind if len(listed) == 1 else f"{kind}s"
         notes = [stream.name]
         notes += ["for each region"] if stream.batch == "roi" else []
-        notes += ["in training only"] if stream.is_training_only else []
-        yield Figure(name if number == 0 else "", "x".join(map(str, stream.shape)), ", ".join(notes))
+        notes += [f"in {_MODES[stream.only]} only"] if stream.only else []
+        shape = "x".join(map(str, stream.shape)) or "scalar"
+        yield Figure(name if number == 0 else "", shape, ", ".join(notes))
 
 
 def _memory(summary: Summary) -> Iterator[Figure]:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from fractions import Fraction
 
     from archdsl.analysis import Analysis
     from archdsl.analysis.cost import NodeCost
+    from archdsl.analysis.exits import ExitCost, ExpectedCost
     from archdsl.analysis.receptive import Field, Length
     from archdsl.analysis.structure import Member
     from archdsl.graph.graph import Graph, Node, Scope
@@ -71,7 +73,7 @@ class Stream:
     name: str
     shape: tuple[int, ...]
     batch: str
-    is_training_only: bool = False
+    only: Literal["train", "eval"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,15 +135,26 @@ class Summary:
     outputs: tuple[Stream, ...]
     output_reach: tuple[Reach, ...]
     feature_reach: tuple[Reach, ...]
+    exits: tuple[ExitCost, ...] = ()
+    expected: ExpectedCost | None = None
 
 
-def summary_tree(graph: Graph, analysis: Analysis, *, depth: int | None = None) -> Summary:
+def summary_tree(
+    graph: Graph, analysis: Analysis, *, depth: int | None = None, shares: Sequence[Fraction | float] | None = None
+) -> Summary:
     """Gather the summary of a network.
 
     Parameters
     ----------
     depth
         Levels of the tree to list; None for all.
+    shares
+        Of the samples that leave at each exit, to tell the mean cost; see ``ExitTable.expected``.
+
+    Raises
+    ------
+    ValueError
+        The shares are not those of exits of the network.
     """
     reached = analysis.receptive
     return Summary(
@@ -150,9 +163,12 @@ def summary_tree(graph: Graph, analysis: Analysis, *, depth: int | None = None) 
         papers=graph.papers,
         rows=tuple(_Tree(graph, analysis, depth).rows()),
         totals=summarise_totals(graph, analysis),
-        inputs=tuple(Stream(node.path, node.outputs[0].shape, node.outputs[0].batch) for node in graph.inputs),
+        inputs=tuple(
+            Stream(node.path, node.outputs[0].shape, node.outputs[0].batch, "train" if node.is_training_input else None)
+            for node in graph.inputs
+        ),
         outputs=tuple(
-            Stream(output.name, stream.shape, stream.batch, output.only == "train")
+            Stream(output.name, stream.shape, stream.batch, output.only)
             for output in graph.outputs
             for stream in (graph.type_of(output.port),)
         ),
@@ -166,6 +182,8 @@ def summary_tree(graph: Graph, analysis: Analysis, *, depth: int | None = None) 
             _reach(graph, graph.nodes[node].path, source, reached[node][source])
             for source, node in sorted(reached.features.items())
         ),
+        exits=analysis.exits.rows,
+        expected=None if shares is None else analysis.exits.expected(shares),
     )
 
 

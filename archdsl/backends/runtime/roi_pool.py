@@ -84,8 +84,8 @@ def lookup(peaks: Peaks, image: Tensor, rows: tuple[Tensor, Tensor], columns: tu
     """Maxima over bins, as ``(regions * bins, channels)``, from those over windows."""
     levels, batch, height, width, channels = peaks[0].shape[1:]
     values, origins = (table.reshape(-1, channels) for table in peaks)
-    level_down, *down = corners(*rows)
-    level_across, *across = corners(*columns)
+    level_down, *down = covering(*rows)
+    level_across, *across = covering(*columns)
     tables = (level_across[:, None] * levels + level_down[:, :, None]) * batch + image[:, None, None]
     found: list[Peaks] = []
     for y in down:
@@ -95,7 +95,7 @@ def lookup(peaks: Peaks, image: Tensor, rows: tuple[Tensor, Tensor], columns: tu
     return larger(larger(found[0], found[1]), larger(found[2], found[3]))
 
 
-def corners(begin: Tensor, places: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def covering(begin: Tensor, places: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The exponent of the largest power of two within each bin, and where windows begin that reach its two ends."""
     powers = 2 ** torch.arange(1, 31, device=begin.device)
     exponent = (places.unsqueeze(-1) >= powers).sum(-1)

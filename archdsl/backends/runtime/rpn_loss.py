@@ -15,7 +15,7 @@ from torch import Tensor
 from archdsl.backends.runtime.anchors import match_anchors
 from archdsl.backends.runtime.boxes import encode_boxes, pairwise_iou, valid_truth
 from archdsl.backends.runtime.region_anchors import anchor_boxes, anchor_rows, place_anchors
-from archdsl.backends.runtime.sampling import sample
+from archdsl.backends.runtime.sampling import random_subset
 
 
 def rpn_loss(
@@ -48,8 +48,8 @@ def rpn_loss(
     anchors = place_anchors(anchors, height, width, stride)
     objects = truth[..., 1:].detach().to(moves.dtype)
     assigned = assign(anchors, objects, valid_truth(truth), clip or (height * stride, width * stride), high, low)
-    chosen = sample(assigned >= 0, round(share * count))
-    others = sample(assigned == -1, count - chosen.sum(dim=1, keepdim=True))
+    chosen = random_subset(assigned >= 0, round(share * count))
+    others = random_subset(assigned == -1, count - chosen.sum(dim=1, keepdim=True))
     total = (chosen | others).sum().clamp(min=1)
     entropy = F.binary_cross_entropy_with_logits(logits, chosen.to(logits.dtype), reduction="none")
     matched = objects.gather(1, assigned.clamp(min=0).unsqueeze(-1).expand(-1, -1, 4))

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from archdsl.backends.runtime.boxes import encode_boxes, pairwise_iou, valid_truth
 from archdsl.backends.runtime.number_boxes import number_boxes
-from archdsl.backends.runtime.sampling import sample
+from archdsl.backends.runtime.sampling import random_subset
 
 
 def sample_rois(
@@ -52,9 +52,9 @@ def sample_rois(
     best, match = pairwise_iou(boxes, objects).masked_fill(~exists.unsqueeze(1), -1).max(dim=2)
     # Without any object, all there is is background.
     lone = ~exists.any(dim=1, keepdim=True)
-    chosen = sample(candidates & (best >= overlap), round(share * count))
+    chosen = random_subset(candidates & (best >= overlap), round(share * count))
     others = candidates & (best < overlap) & ((best >= background) | lone)
-    others = sample(others, count - chosen.sum(dim=1, keepdim=True))
+    others = random_subset(others, count - chosen.sum(dim=1, keepdim=True))
     label = torch.where(chosen, classes.gather(1, match) + 1, others.to(classes.dtype) - 1)
     order = (chosen.byte() * 2 + others.byte()).argsort(dim=1, descending=True, stable=True)[:, :count]
     missing = count - order.shape[1]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 
-def sample(candidates: Tensor, count: int | Tensor) -> Tensor:
+def random_subset(candidates: Tensor, count: int | Tensor) -> Tensor:
     """Choose at most ``count`` of the candidates of each row at random, all with the same probability.
 
     Parameters

@@ -32,9 +32,10 @@ def suppress(boxes: Tensor, valid: Tensor, threshold: float, count: int) -> Tens
     if boxes.is_meta:
         return chosen
     areas = box_area(boxes)
+    steps = min(count, boxes.shape[1])  # then nothing is left
 
     def goes_on(step: Tensor, *_: Tensor) -> Tensor:
-        return step < count
+        return step < steps
 
     def choose(step: Tensor, left: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         best = left.argmax(dim=1, keepdim=True)
@@ -50,6 +51,6 @@ def suppress(boxes: Tensor, valid: Tensor, threshold: float, count: int) -> Tens
     if torch.compiler.is_compiling():
         state = while_loop(goes_on, choose, state)  # type: ignore[no-untyped-call]
     else:
-        for _ in range(count):
+        for _ in range(steps):
             state = choose(*state)
     return state[2]

@@ -52,7 +52,8 @@ PAINTS: dict[LinkKind, Paint] = {
     "identity": Paint(stroke="skip", width=1.1, dash="dashed"),
     "projection": Paint(stroke="line", width=0.7),
     "reference": Paint(stroke="tied", width=0.8),
-    "tied": Paint(stroke="tied", width=0.9, dash="dotted"),
+    "tied": Paint(stroke="tied", width=1.1, dash="dotted"),
+    "bus": Paint(stroke="line", width=2.6),
 }
 
 
@@ -89,6 +90,7 @@ _LINK_NAMES: dict[LinkKind, str] = {
     "projection": "projection",
     "reference": "size only",
     "tied": "shared weights",
+    "bus": "all streams before",
 }
 
 

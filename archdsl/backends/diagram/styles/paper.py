@@ -21,6 +21,7 @@ from archdsl.backends.diagram.scene import Line, Mark, Paint, Part, Point, Scene
 from archdsl.backends.diagram.styles.graph import PAINTS, arrow, legend_of, tone_of
 from archdsl.backends.diagram.styles.signs import DIAMETER, SIGNS, sign
 from archdsl.backends.diagram.subject import Subject, unfused
+from archdsl.backends.diagram.untangle import untangled
 from archdsl.graph.graph import Graph
 from archdsl.ops.base import Family
 
@@ -68,13 +69,23 @@ def _figure(subject: Subject, options: Options) -> Figure:
     """Every layer of a short network, each once of a longer one, and of a very long one what the budget opens."""
     if options.depth is None and not options.expand and not options.collapse:
         opened = replace(unfused(options), depth=_ALL)
-        whole = subject.figure(opened, budget=None, folds=False)
-        if options.detail == "full" or len(list(whole.boxes())) <= MAX_UNFOLDED:
+        whole = untangled(subject, opened, subject.figure(opened, budget=None, folds=False), folds=False)
+        if options.detail == "full":
             return whole
-        folded = subject.figure(opened, budget=None)
+        folded = untangled(subject, opened, subject.figure(opened, budget=None))
+        is_short = len(list(whole.boxes())) <= MAX_UNFOLDED
+        if is_short and not _has_equal_branches(folded) and all(box.kind != "block" for box in whole.boxes()):
+            return whole
         if len(list(folded.boxes())) <= MAX_BOXES:
             return folded
-    return subject.figure(unfused(options), budget=MAX_BOXES)
+    chosen = unfused(options)
+    return untangled(subject, chosen, subject.figure(chosen, budget=MAX_BOXES))
+
+
+def _has_equal_branches(figure: Figure) -> bool:
+    """Whether something stands for copies side by side."""
+    parts: list[Box | Frame] = [*figure.boxes(), *figure.frames()]
+    return any(part.is_parallel and part.count > 1 for part in parts)
 
 
 def _legend(drawings: Sequence[_Drawing]) -> tuple[list[tuple[str, Mark]], list[tuple[str, Paint]]]:
@@ -146,15 +157,15 @@ class _Drawing:
         self._width = max(map(self._natural, self._trunk), default=_MIN_WIDTH)
         extent = self._measure(self._main)
         self._put(self._main, 0.0, 0.0)
+        self._reaches = [(place.x + place.width / 2, place.top, place.bottom) for place in self._places.values()]
         self.left, self.right, self.bottom = extent.left, extent.right, extent.height
         self._links: list[Part] = []
         self._connect(self._main)
         for arc, offset in self._offsets.items():
             self._links.append(self._arc(arc, offset))
         self.kinds = {arc.kind for arc in column.arcs}
-        self._column_right = self.right
-        self._beside: list[tuple[float, float, float]] = []
-        for aside in column.asides:
+        # From below to above, so that the line to one does not lead through another.
+        for aside in sorted(column.asides, key=self._start, reverse=True):
             self._put_aside(aside)
         notes = [*self._brackets(), *self._sizes()]
         boxes = [self._box(self._boxes[key], place) for key, place in self._places.items()]
@@ -238,6 +249,10 @@ class _Drawing:
                     start += room.left + room.right + _BESIDE
             top += extent.height + _GAP
 
+    def _start(self, aside: Aside) -> float:
+        """How far down an aside begins."""
+        return max((self._places[tail].bottom for tail, _ in aside.entering if tail in self._places), default=0.0)
+
     def _put_aside(self, aside: Aside) -> None:
         """Place what stands beside the column, below where it comes from or above where it goes."""
         extent = self._measure(aside.series)
@@ -262,9 +277,9 @@ class _Drawing:
     def _free(self, extent: _Extent, top: float) -> float:
         """A middle line to the right on which nothing stands at the height of something."""
         bottom = top + extent.height
-        taken = [right for right, high, low in self._beside if high < bottom + _GAP and top < low + _GAP]
-        x = max([self._column_right, *taken]) + 16 + extent.left
-        self._beside.append((x + extent.right, top, bottom))
+        taken = [right for right, high, low in self._reaches if high < bottom + _GAP and top < low + _GAP]
+        x = max(taken, default=0.0) + 16 + extent.left
+        self._reaches.append((x + extent.right, top - _GAP, bottom))
         return x
 
     # Lines
@@ -303,6 +318,7 @@ class _Drawing:
         """A stream around what stands between, back into the right side of its end."""
         start, end = self._places[arc.tail], self._places[arc.head]
         x = self._axis(arc) + offset
+        self._reaches.append((x + self._label_width(arc), start.bottom, end.bottom))
         level = start.bottom + 3.0
         points = [(start.x, level), (x, level), (x, end.middle), (end.x + end.width / 2, end.middle)]
         paint = _ARCS[arc.kind]
@@ -416,7 +432,9 @@ _ARC_NAMES: tuple[tuple[str, LinkKind], ...] = (("identity skip", "identity"), (
 
 
 def _lines(box: Box) -> tuple[str, ...]:
-    """What stands below a box's name: of a closed block, its output's shape or its totals."""
+    """What stands below a box's name: of a closed block, its output's shape or its totals; of an output, its terms."""
+    if box.family is Family.IO and box.kind != "exit":
+        return box.details[1:]
     return box.details[-1:] if box.kind in ("block", "exit") else ()
 
 

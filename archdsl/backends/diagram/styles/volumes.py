@@ -24,6 +24,7 @@ from archdsl.backends.diagram.scene import Line, Mark, Paint, Part, Point, Polyg
 from archdsl.backends.diagram.styles.graph import PAINTS, arrow, legend_of, tone_of
 from archdsl.backends.diagram.styles.signs import DIAMETER, SIGNS, sign
 from archdsl.backends.diagram.subject import Subject, only, unfused
+from archdsl.backends.diagram.untangle import untangled, without_losses
 from archdsl.graph.graph import Graph
 from archdsl.ops.base import TensorType
 
@@ -57,7 +58,8 @@ def paint_volumes(subjects: Sequence[Subject], options: Options) -> Scene:
         There are several, or a block that is to be open or closed does not exist.
     """
     subject = only(subjects, "volumes")
-    figure = subject.figure(unfused(options), budget=MAX_BOXES)
+    chosen = unfused(options)
+    figure = without_losses(untangled(subject, chosen, subject.figure(chosen, budget=MAX_BOXES)))
     drawing = _Drawing(subject.graph, figure)
     swatches, strokes = _legend(drawing) if options.legend else ([], [])
     return compose(figure, drawing.width, drawing.height, drawing.parts, swatches, strokes)
@@ -80,7 +82,7 @@ class Volume:
 
 def volume_of(stream: TensorType | None) -> Volume:
     """How large a stream is drawn."""
-    if stream is None:
+    if stream is None or not stream.shape:
         return Volume(10, 30, 4)
     if not stream.spatial or set(stream.spatial) == {1}:
         height = 12 + 6.0 * log2(stream.channels)
@@ -184,7 +186,9 @@ class _Drawing:
         is_named = box.kind != "operator"
         if is_named:
             yield shorten(box.title, SMALL, _NAME) + badge
-        if stream is None or self._is_dot(key):
+        if box.kind == "output":
+            yield from (word for line in box.details[1:] for word in line.split(" · "))
+        if stream is None or not stream.shape or self._is_dot(key):
             return
         yield f"{stream.channels}{'' if is_named else badge}"
         before = self._stream(feed) if feed is not None else None
@@ -258,7 +262,7 @@ class _Drawing:
                 self._link([*points, (head.left, axis)])
                 self.width = max(self.width, right)
             tail = self._places[list(boxes_of(row))[-1]]
-            self.height = axis + extent.below
+            self.height = max(axis + extent.below, self._bracketed(row))
             self.width = max(self.width, left + extent.width)
             # From the right to the left, so that the way down to one does not lead through another.
             for aside in sorted(filter(self._is_attached, waiting), key=self._left, reverse=True):
@@ -278,6 +282,10 @@ class _Drawing:
         target = whole / ceil(whole / MAX_WIDTH)
         places = {key: place for place, part in enumerate(main.parts) for key in boxes_of(part)}
         spans = [(places[arc.tail], places[arc.head]) for arc in self.arcs if {arc.tail, arc.head} <= set(places)]
+        for frame in self.figure.frames():
+            inside = [places[key] for key in keys_of(frame) if key in places]
+            if frame.count > 1 and inside:
+                spans.append((min(inside), max(inside)))
         rows, start, width = [], 0, 0.0
         for place, part in enumerate(main.parts):
             before = main.parts[place - 1]
@@ -332,12 +340,41 @@ class _Drawing:
         """Below the rest: what leads to another output, or comes from another input."""
         extent = self._measure(aside.series)
         left = self._left(aside)
-        self._put(aside.series, left, self.height + _BESIDE + extent.above)
+        top = max((low for start, end, low in self._reaches() if start < left + extent.width and left - _GAP < end))
+        self._put(aside.series, left, top + _BESIDE + extent.above)
         for tail, head in (*aside.entering, *aside.leaving):
             if tail in self._places and head in self._places:
                 self._join(self._places[tail], self._places[head], is_fork=(tail, head) in aside.entering)
-        self.height += _BESIDE + extent.above + extent.below
+        self.height = max(self.height, top + _BESIDE + extent.above + extent.below)
         self.width = max(self.width, left + extent.width)
+
+    def _reaches(self) -> Iterator[tuple[float, float, float]]:
+        """Left and right end of all that has its place, words included, and how far down it is taken."""
+        yield float("-inf"), float("inf"), 0.0
+        for key, place in self._places.items():
+            low = place.axis + place.volume.height / 2 + _LINE * len(self._labels[key]) + 2
+            half = max((text_width(line, SMALL) for line in self._labels[key]), default=0.0) / 2
+            middle = place.centre + place.volume.depth / 2
+            yield min(place.left, middle - half), max(place.right + place.volume.depth, middle + half), low
+        for member in self.figure.members:
+            yield from self._brackets_below(member)
+
+    def _brackets_below(self, member: Member) -> Iterator[tuple[float, float, float]]:
+        """Left and right end and lower side of the brackets in and under a member."""
+        if not isinstance(member, Frame):
+            return
+        for part in member.members:
+            yield from self._brackets_below(part)
+        places = [self._places[key] for key in keys_of(member) if key in self._places]
+        if member.count > 1 and places:
+            low = self._bracket(member)[1]
+            yield min(place.left for place in places), max(p.right + p.volume.depth for p in places), low
+
+    def _bracketed(self, row: Series) -> float:
+        """How far down the brackets under a row reach."""
+        keys = set(boxes_of(row))
+        frames = [member for member in self.figure.members if keys & set(keys_of(member))]
+        return max((low for frame in frames for _, _, low in self._brackets_below(frame)), default=0.0)
 
     def _left(self, aside: Aside) -> float:
         return min((self._places[tail].right + _GAP for tail, _ in aside.entering if tail in self._places), default=0.0)

@@ -92,7 +92,7 @@ class Viewer {
     this.show(number);
     const now = wasEmpty ? null : this.#locate(this.picture, anchor);
     if (isFitted || !seen) this.camera.fit();
-    else if (now) this.camera.pin(this.#corner(this.picture, now.place), seen);
+    else if (now) this.camera.pin(this.#corner(this.picture, now.place), seen, this.camera.scale);
     else this.camera.pan(0, 0, false);
     if (now && wasSelected) this.select(now.place, { copy: now.copy, moves: false, focuses: hadFocus });
     else if (this.panel.isOpen) this.panel.showNetwork();

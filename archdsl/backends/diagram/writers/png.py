@@ -56,7 +56,8 @@ def _scene(scene: Scene, theme: Theme) -> Iterator[str]:
 
 def _mark(mark: Mark, theme: Theme, height: float) -> Iterator[str]:
     if isinstance(mark, Text):
-        yield from _words(mark, theme, height)
+        if mark.text:  # the engine stops reading at a string of no length
+            yield from _words(mark, theme, height)
         return
     yield from _paint(mark.paint, theme)
     points = _points(mark.points, height)

@@ -7,13 +7,15 @@ show it as well.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from xml.sax.saxutils import escape, quoteattr
 
 from archdsl.backends.diagram.metrics import text_width
 from archdsl.backends.diagram.scene import Curve, Line, Mark, Paint, Part, Point, Polygon, Scene, Text, roles_of
 from archdsl.backends.diagram.theme import DARK, FONTS, LIGHT, Theme, ThemeName
 
+#: Prefixes of the classes that paint a mark, and what they set.
+_PROPERTIES = (("f", "fill"), ("s", "stroke"))
 _DASHES = {"dashed": "4 2.5", "dotted": "1 2.2"}
 _FAMILIES = ", ".join(f"'{font}'" if " " in font else font for font in (*FONTS, "sans-serif"))
 
@@ -23,10 +25,31 @@ def write_svg(scene: Scene, theme: ThemeName) -> bytes:
     return ("\n".join(_document(scene, theme)) + "\n").encode()
 
 
+def svg_element(scene: Scene) -> str:
+    """The picture by its classes alone, for a page that has colours for them, and makes titles of the labels."""
+    return "\n".join(_element(scene, "light", None))
+
+
+def theme_rules(marks: Iterable[Mark], colour: Callable[[str], str]) -> Iterator[str]:
+    """Style rules that give the roles of some marks a colour."""
+    used = {role for mark in marks for role in roles_of(mark)}
+    return role_rules((role for role in DARK.roles() if role in used), colour)
+
+
+def role_rules(roles: Iterable[str], colour: Callable[[str], str]) -> Iterator[str]:
+    """Style rules that give roles a colour."""
+    for role in roles:
+        yield from (f".{prefix}-{_class(role)}{{{name}:{colour(role)}}}" for prefix, name in _PROPERTIES)
+
+
 def _document(scene: Scene, theme: ThemeName) -> Iterator[str]:
-    base = DARK if theme == "dark" else LIGHT
-    width, height = _number(scene.width), _number(scene.height)
     yield '<?xml version="1.0" encoding="UTF-8"?>'
+    yield from _element(scene, theme, DARK if theme == "dark" else LIGHT)
+
+
+def _element(scene: Scene, theme: ThemeName, base: Theme | None) -> Iterator[str]:
+    """The root with all that it holds; without colours and style sheet if there is no ``base``."""
+    width, height = _number(scene.width), _number(scene.height)
     yield (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}pt" height="{height}pt" '
         f'viewBox="0 0 {width} {height}" class={quoteattr(f"archdsl {theme}")} role="graphics-document" '
@@ -35,7 +58,8 @@ def _document(scene: Scene, theme: ThemeName) -> Iterator[str]:
     )
     yield f'<title id="diagram-title">{_text(scene.title)}</title>'
     yield f'<desc id="diagram-description">{_text(scene.description)}</desc>'
-    yield f"<style>{_style_sheet(scene, theme)}</style>"
+    if base is not None:
+        yield f"<style>{_style_sheet(scene, theme)}</style>"
     for part in scene.parts:
         yield from _part(part, base)
     yield "</svg>"
@@ -43,20 +67,14 @@ def _document(scene: Scene, theme: ThemeName) -> Iterator[str]:
 
 def _style_sheet(scene: Scene, theme: ThemeName) -> str:
     """Dark colours of the roles in the scene, for ``class="dark"``, and with ``auto`` where the reader prefers them."""
-    used = {role for mark in scene.marks() for role in roles_of(mark)}
-    rules = [
-        f".{prefix}-{role.replace('.', '-')}{{{attribute}:{DARK.colour(role)}}}"
-        for role in DARK.roles()
-        if role in used
-        for prefix, attribute in (("f", "fill"), ("s", "stroke"))
-    ]
+    rules = list(theme_rules(scene.marks(), DARK.colour))
     dark = "".join(f".archdsl.dark {rule}" for rule in rules)
     if theme != "auto":
         return dark
     return dark + "@media (prefers-color-scheme:dark){" + "".join(f".archdsl.auto {rule}" for rule in rules) + "}"
 
 
-def _part(part: Part, theme: Theme) -> Iterator[str]:
+def _part(part: Part, theme: Theme | None) -> Iterator[str]:
     attributes = f" class={quoteattr(part.role)}"
     if part.id is not None:
         role = "graphics-object" if part.parts else "graphics-symbol"
@@ -64,7 +82,7 @@ def _part(part: Part, theme: Theme) -> Iterator[str]:
     elif not part.parts:
         attributes += ' aria-hidden="true"' if not part.label else ""
     yield f"<g{attributes}>"
-    if part.label:
+    if part.label and theme is not None:
         yield f"<title>{_text(part.label)}</title>"
     for mark in part.marks:
         yield _mark(mark, theme)
@@ -73,7 +91,7 @@ def _part(part: Part, theme: Theme) -> Iterator[str]:
     yield "</g>"
 
 
-def _mark(mark: Mark, theme: Theme) -> str:
+def _mark(mark: Mark, theme: Theme | None) -> str:
     match mark:
         case Polygon():
             return f'<polygon points="{_points(mark.points)}"{_paint(mark.paint, theme)}/>'
@@ -87,9 +105,9 @@ def _mark(mark: Mark, theme: Theme) -> str:
             return _words(mark, theme)
 
 
-def _words(mark: Text, theme: Theme) -> str:
+def _words(mark: Text, theme: Theme | None) -> str:
     """A line of text, held to the width that the layout gave it whatever font the reader has."""
-    attributes = f'class="f-{_class(mark.role)}" fill="{theme.colour(mark.role)}"'
+    attributes = f'class="f-{_class(mark.role)}"{_colour("fill", mark.role, theme)}'
     if mark.bold:
         attributes += ' font-weight="bold"'
     if mark.anchor != "start":
@@ -101,20 +119,24 @@ def _words(mark: Text, theme: Theme) -> str:
     )
 
 
-def _paint(paint: Paint, theme: Theme) -> str:
+def _paint(paint: Paint, theme: Theme | None) -> str:
     classes = []
     attributes = ""
     if paint.fill is None:
         attributes += ' fill="none"'
     else:
         classes.append(f"f-{_class(paint.fill)}")
-        attributes += f' fill="{theme.colour(paint.fill)}"'
+        attributes += _colour("fill", paint.fill, theme)
     if paint.stroke is not None:
         classes.append(f"s-{_class(paint.stroke)}")
-        attributes += f' stroke="{theme.colour(paint.stroke)}" stroke-width="{_number(paint.width)}"'
+        attributes += f'{_colour("stroke", paint.stroke, theme)} stroke-width="{_number(paint.width)}"'
     if paint.dash in _DASHES:
         attributes += f' stroke-dasharray="{_DASHES[paint.dash]}"'
     return f' class="{" ".join(classes)}"{attributes}'
+
+
+def _colour(name: str, role: str, theme: Theme | None) -> str:
+    return "" if theme is None else f' {name}="{theme.colour(role)}"'
 
 
 def _class(role: str) -> str:

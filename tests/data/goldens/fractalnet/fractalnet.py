@@ -104,7 +104,7 @@ class PathsProjection(nn.Module):
 
 
 class Stage1(nn.Module):
-    """``stage(width=64, cols=3, rate=0, pool=columns)``, at ``stage1``."""
+    """``stage(width=64, cols=3, rate=0)``, at ``stage1``."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -158,7 +158,7 @@ class Paths(nn.Module):
 
 
 class Stage(nn.Module):
-    """``stage(width=128, cols=3, rate=0.1, pool=columns)`` and its like, at ``stage2``, ``stage3`` and 2 more."""
+    """``stage(width=128, cols=3, rate=0.1)`` and its like, at ``stage2``, ``stage3`` and 2 more."""
 
     def __init__(self, in_channels: int, width: int, rate: float) -> None:
         super().__init__()

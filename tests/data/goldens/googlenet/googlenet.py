@@ -164,6 +164,16 @@ class Googlenet(nn.Module):
             return GooglenetOutput(aux1=aux1, aux2=aux2, out=x)
         return x
 
+    @staticmethod
+    def joint_loss(outputs: GooglenetOutput, target: Tensor) -> Tensor:
+        """Sum of the cross entropies of all outputs of training, each times its weight.
+
+        ``target`` holds a class for each sample, or its probabilities, as for ``F.cross_entropy``.
+        """
+        loss = 0.3 * F.cross_entropy(outputs.aux1, target)
+        loss = loss + 0.3 * F.cross_entropy(outputs.aux2, target)
+        return loss + F.cross_entropy(outputs.out, target)
+
     def reset_parameters(self) -> None:
         """Initialise all weights."""
         for module in self.modules():

@@ -27,7 +27,7 @@ class Stem(nn.Module):
 
 
 class Unit(nn.Module):
-    """``unit(width=16, stride=1)`` and its like, at ``stage1.unit1``, ``stage1.unit2`` and 5 more."""
+    """``unit(width=16)`` and its like, at ``stage1.unit1``, ``stage1.unit2`` and 5 more."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

@@ -85,7 +85,8 @@ class Project:
         LoadError
             The file cannot be read, is too large, or is not UTF-8 (E0503, E0504, E0505).
         """
-        path = _resolved(path)
+        if path not in self._sources and path not in self.drafts:  # else it is resolved
+            path = _resolved(path)
         self._wanted.add(path)
         if path in self.drafts:
             source = Source(_said(path), _normalised(self.drafts[path]))

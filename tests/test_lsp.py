@@ -593,6 +593,16 @@ def test_columns_are_counted_in_code_units(encoding: str, column: int) -> None:
         assert coordinates.offset(source, *coordinates.place(source, place)) == place
 
 
+def test_an_unknown_name_with_members_is_one_mistake(desk: Desk) -> None:
+    desk.open("input 3x8x8\nb.part.other(3) -> relu\n")
+    assert [found.code.id for found in desk.findings()] == ["E0201"]
+
+
+def test_the_server_needs_no_torch(python: Callable[..., str]) -> None:
+    loaded = python("import sys, archdsl.lsp.server; print(*sys.modules)").split()
+    assert not {"torch", "networkx", "click", "rich", "numpy"} & set(loaded)
+
+
 # Texts as they come ------------------------------------------------------------------------------------------------
 
 FRAGMENTS = [

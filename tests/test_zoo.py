@@ -227,7 +227,8 @@ def assert_same(result: Any, expected: Any) -> None:
     tensors, others = flatten(result), flatten(expected)
     assert len(tensors) == len(others) > 0
     for tensor, other in zip(tensors, others, strict=True):
-        torch.testing.assert_close(tensor, other, rtol=1e-5, atol=1e-6)
+        # Untrained, the 1202 layers of one network overflow.
+        torch.testing.assert_close(tensor, other, rtol=1e-5, atol=1e-6, equal_nan=True)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

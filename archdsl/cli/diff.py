@@ -31,7 +31,7 @@ def command(
     output: Path | None,
     **options: Any,
 ) -> int:
-    """Compare two networks: operators, totals, and which weights survive.
+    """Compare two networks, and see which weights survive.
 
     Exit codes: 0 no difference, 1 they differ.
 

@@ -7,11 +7,14 @@ import click
 
 @click.command("lsp")
 def command() -> None:
-    """Run the language server, for editors, on standard input and output.
+    """Run the language server, which editors start.
+
+    It speaks on standard input and output. In Neovim:
+    vim.lsp.start({ name = "archdsl", cmd = { "archdsl", "lsp" } })
 
     \b
-    Example, for Neovim:
-      vim.lsp.start({ name = "archdsl", cmd = { "archdsl", "lsp" } })
+    Example:
+      archdsl lsp
     """
     from archdsl.lsp.server import serve
 

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Write the reference as JSON.")
 def command(name: str | None, as_json: bool) -> None:
-    """List operators, or explain one; a NAME that is none lists those that have to do with it.
+    """List operators, or explain one.
+
+    A NAME that is none lists the operators that have to do with it.
 
     \b
     Example:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import ast
 import csv
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -214,6 +215,9 @@ def _source(name: str, network: archdsl.Network, figure: Figure) -> str:
         return figure.reference
     if (figure.parameters, figure.macs) == (cost.parameters, cost.train_macs):
         return f"{figure.reference} (MACs of training: {figure.macs:,})"
+    regions = int(found[1]) if (found := re.search(r"; (\d+) regions?$", figure.reference)) else 1
+    if (figure.parameters, figure.macs) == (cost.parameters, cost.macs + (regions - 1) * cost.region_macs):
+        return f"{figure.reference} (MACs with these: {figure.macs:,})"
     raise ValueError(
         f"{name} has {cost.parameters:,} parameters and {cost.macs:,} MACs, "
         f"not {figure.parameters:,} and {figure.macs:,} as in {figure.reference}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -86,7 +87,7 @@ def test_what_does_not_fit_is_refused_at_its_line(parameters: dict[str, Any], li
     assert line in span.source.line(span.line)
 
 
-def test_the_picture_names_weights_that_are_shared() -> None:
-    picture = archdsl.load("cliquenet_cifar").draw(format="json", expand=("block1",)).decode()
-    assert "weights edge_1_2" in picture
-    assert "weights edge_0_1" not in picture, "only Stage I has edges from the maps that enter"
+def test_the_picture_ties_both_stages_of_a_layer() -> None:
+    picture = json.loads(archdsl.load("cliquenet_cifar").draw(format="json", expand=("block1",)))
+    tied = [link for link in picture["links"] if link["kind"] == "tied"]
+    assert len(tied) == 3, "the four layers but the first, whose edges of Stage I come from the maps that enter"

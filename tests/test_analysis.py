@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from archdsl.analysis import Analysis, analyse
@@ -18,6 +18,7 @@ from archdsl.graph.graph import Graph
 from archdsl.graph.verify import verify
 from archdsl.source import Source
 from archdsl.syntax.parse import parse
+from tests.examples import examples
 
 LENET = """
 net lenet5
@@ -288,6 +289,16 @@ def test_views_take_nothing_and_keep_what_they_look_at() -> None:
     assert [row.live for row in analysis.memory.rows] == [128, 384, 256, 264]
 
 
+def test_views_that_copy_take_memory() -> None:
+    shuffled = study("input 2x4x4\n1x1 conv 4 -> shuffle 2 -> relu")
+    assert [row.output for row in shuffled.memory.rows] == [128, 256, 256, 256]
+    # what `permute` and `crop` made has gaps, and what follows closes them
+    for strided in ("permute([1, 2, 0])", "crop 1"):
+        laid_out = study(f"input 4x4x4\n{strided} -> flatten -> reshape([2, -1])")
+        sizes = [row.output for row in laid_out.memory.rows]
+        assert sizes == [256, 0, 256 if strided.startswith("p") else 64, 0]
+
+
 def test_saved_for_training_counts_each_tensor_once() -> None:
     # conv1 keeps the image; relu keeps its output, which conv2 keeps as well
     analysis = study("input 2x4x4\n1x1 conv 4 -> relu -> 1x1 conv 1")
@@ -460,7 +471,7 @@ def sees(chain: list[Slide], place: int) -> set[int]:
     return places
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.lists(slides, min_size=1, max_size=4), st.integers(0, 5))
 def test_field_is_what_a_place_depends_on(chain: list[Slide], place: int) -> None:
     text = "input 1x4000\n" + "\n".join(slide.text for slide in chain)
@@ -470,7 +481,7 @@ def test_field_is_what_a_place_depends_on(chain: list[Slide], place: int) -> Non
     assert (along.low + place * along.stride, along.high + place * along.stride) == (min(seen), max(seen))
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.lists(slides, max_size=2), st.lists(slides, max_size=2), st.integers(0, 5))
 def test_field_of_a_merge_is_that_of_all_its_paths(one: list[Slide], other: list[Slide], place: int) -> None:
     # padding by the reach keeps the size, so that the two paths can be added
@@ -485,7 +496,7 @@ def test_field_of_a_merge_is_that_of_all_its_paths(one: list[Slide], other: list
     assert (along.low + place * along.stride, along.high + place * along.stride) == (min(seen), max(seen))
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.integers(1, 6), st.integers(1, 3), st.integers(0, 2), st.integers(4, 9))
 def test_transposed_field_is_the_largest_of_its_phases(kernel: int, stride: int, padding: int, place: int) -> None:
     padding = min(padding, kernel - 1)

@@ -7,13 +7,14 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from math import comb
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -30,6 +31,7 @@ from archdsl.graph.verify import verify
 from archdsl.network import Network
 from archdsl.ops.base import ShapeError, TensorType
 from archdsl.ops.merge import Join
+from tests.examples import examples
 
 COLUMNS, SAMPLES = 3, 12
 
@@ -82,6 +84,7 @@ def fix_column(monkeypatch: pytest.MonkeyPatch, module: nn.Module, column: int) 
 # The draws ---------------------------------------------------------------------------------------------------------
 
 
+@examples(100)
 @given(
     st.integers(2, 5),
     st.integers(1, 40),
@@ -158,6 +161,12 @@ def test_the_draw_is_put_in_for_code_alone() -> None:
     for plain in ("", "drop=0.15 column=0", "column=0"):
         local = load(fractal(join=plain) if plain else fractal().replace("set join drop=0.15\n", "")).graph
         assert with_draws(local) is local
+
+
+def test_a_join_of_evaluation_alone_draws_nothing() -> None:
+    graph = load(fractal()).graph
+    evaluated = graph.replace(outputs=tuple(replace(output, only="eval") for output in graph.outputs))
+    assert with_draws(evaluated) is evaluated
 
 
 def test_the_draw_is_written_once() -> None:
@@ -265,7 +274,7 @@ def test_gradients_reach_the_kept_column_alone(monkeypatch: pytest.MonkeyPatch, 
 # Columns -----------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=12, deadline=None)
+@examples(12)
 @given(st.integers(2, 4), st.integers(1, 2), st.booleans(), st.booleans(), st.data())
 def test_a_column_is_the_network_that_keeps_to_it(
     cols: int, stages: int, norm: bool, pool: bool, data: st.DataObject

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -24,6 +24,7 @@ from archdsl.backends.runtime.nms import nms_mask, overlapping
 from archdsl.backends.runtime.yolo import yolov1_boxes, yolov1_loss, yolov2_boxes, yolov2_loss
 from archdsl.backends.torch import export
 from archdsl.diagnostic import ArchError
+from tests.examples import examples
 from tools.peers import declare_operators
 
 declare_operators()
@@ -69,14 +70,14 @@ def kept(boxes: list[Box], valid: list[bool], threshold: float) -> list[bool]:
     return nms_mask(overlapping(tensor, threshold), torch.tensor([valid]))[0].tolist()
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(box_lists(), st.sampled_from([0.0, 0.29, 0.451, 0.7001, 1.0]), st.data())
 def test_suppression_is_greedy(boxes: list[Box], threshold: float, data: st.DataObject) -> None:
     valid = data.draw(st.lists(st.booleans(), min_size=len(boxes), max_size=len(boxes)))
     assert kept(boxes, valid, threshold) == greedy(boxes, valid, threshold)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(box_lists(), st.sampled_from([0.0, 0.29, 0.451]))
 def test_suppressing_again_changes_nothing(boxes: list[Box], threshold: float) -> None:
     every = [True] * len(boxes)
@@ -87,6 +88,7 @@ def test_suppressing_again_changes_nothing(boxes: list[Box], threshold: float) -
     assert kept(boxes, once, threshold) == once
 
 
+@examples(100)
 @given(box_lists())
 def test_extreme_thresholds(boxes: list[Box]) -> None:
     every = [True] * len(boxes)
@@ -141,6 +143,7 @@ def test_a_limit_bounds_sides() -> None:
     torch.testing.assert_close(found, torch.tensor([[-2.0, 2.0, 4.0, 2.0]]))
 
 
+@examples(100)
 @given(box_lists(8), box_lists(8))
 def test_overlaps_are_those_of_a_loop(first: list[Box], second: list[Box]) -> None:
     found = pairwise_iou(torch.tensor(first, dtype=torch.float64), torch.tensor(second, dtype=torch.float64))
@@ -166,7 +169,7 @@ def match_by_loop(truth: list[Box], anchors: list[Box], high: float, low: float)
     return matched
 
 
-@settings(deadline=None)
+@examples(100)
 @given(box_lists(5), box_lists(12), st.sampled_from([0.5, 0.31]))
 def test_matches_are_those_of_a_loop(truth: list[Box], anchors: list[Box], high: float) -> None:
     overlaps = pairwise_iou(torch.tensor([truth], dtype=torch.float64), torch.tensor([anchors], dtype=torch.float64))

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from pygments.lexers import get_lexer_by_name, get_lexer_for_filename
 from pygments.token import Comment, Error, Keyword, Name, Number, Operator, String, _TokenType
 
@@ -25,6 +25,7 @@ from archdsl.syntax import tree
 from archdsl.syntax.parse import parse
 from archdsl.syntax.words import RESERVED, STATEMENTS
 from tests.arch_texts import texts
+from tests.examples import examples
 
 ROOT = Path(__file__).parents[1]
 VSCODE, VIM = ROOT / "tools" / "vscode", ROOT / "tools" / "vim"
@@ -100,7 +101,7 @@ def test_every_specification_has_colours_and_stays_as_it_is(path: Path) -> None:
     assert [value for kind, value in found if kind in Error] == []
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(texts())
 def test_every_text_of_the_grammar_has_colours(text: str) -> None:
     found = _tokens(text)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -19,6 +19,7 @@ from archdsl.graph.verify import verify
 from archdsl.ops import catalogue
 from archdsl.ops.base import Sample
 from archdsl.ops.fold import LinearMap
+from tests.examples import examples
 from tools.peers import carry, flatten, missing_packages, peer, randomise_norms
 
 Arch = Callable[..., Any]
@@ -208,7 +209,7 @@ def texts(draw: st.DrawFn) -> str:
     return "\n".join(["input 4x6x5", *used, *lines, *([more, f"output out = s{len(steps) - 1}"] if more else [])])
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(40)
 @given(texts())
 def test_a_random_network_gives_the_same_folded(text: str) -> None:
     net = network(text)

@@ -1,11 +1,10 @@
 """The formatter: its laws on everything that the grammar allows, its style on what is in the repository.
 
-``ARCHDSL_PROFILE=thorough pytest tests/test_format.py -k laws`` draws 5,000 texts.
+``ARCHDSL_EXAMPLES=34 pytest tests/test_format.py -k laws`` draws 5,000 texts.
 """
 
 from __future__ import annotations
 
-import os
 import random
 import stat
 import time
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import archdsl
@@ -24,17 +23,14 @@ from archdsl.syntax.doc import Align, Group, Hang, Hard, Line, Nest, Remark, Tab
 from archdsl.syntax.format import LawBroken, _require_same, format
 from archdsl.syntax.parse import parse
 from tests.arch_texts import texts
+from tests.examples import examples
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted([*(ROOT / "specs").rglob("*.arch"), *(ROOT / "archdsl/std").glob("*.arch")])
 EXAMPLES = sorted((ROOT / "tests/data/language/examples").glob("*.arch"))
 CASES = sorted((ROOT / "tests/data/format").glob("*.arch"))
 
-DRAWN = 5000 if os.environ.get("ARCHDSL_PROFILE") == "thorough" else 150
-
-drawn = settings(
-    max_examples=DRAWN, deadline=None, database=None, suppress_health_check=list(HealthCheck), print_blob=True
-)
+drawn = examples(150)
 
 
 def _comments(text: str) -> list[str]:

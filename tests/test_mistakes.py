@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from archdsl.diagnostic import Diagnostic, Fix
 from archdsl.source import Source
 from archdsl.syntax import tree
 from archdsl.syntax.parse import MAX_DIAGNOSTICS, Parsed, parse
+from tests.examples import examples
 
 DATA = Path(__file__).parent / "data"
 EXAMPLES = {path.stem: path.read_text("utf-8") for path in sorted((DATA / "language").rglob("*.arch"))}
@@ -174,7 +175,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(
     st.one_of(
         st.text(max_size=80), st.lists(PIECES, max_size=40).map(" ".join), st.lists(PIECES, max_size=40).map("".join)
@@ -184,7 +185,7 @@ def test_any_text_is_read(text: str) -> None:
     check_sound(text)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(
     st.sampled_from(sorted(EXAMPLES)),
     st.lists(st.tuples(st.floats(0, 1), st.integers(0, 3), PIECES), min_size=1, max_size=4),

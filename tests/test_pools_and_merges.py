@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -17,6 +17,7 @@ from archdsl.backends.runtime.drop_path import drop_path
 from archdsl.backends.runtime.join import join
 from archdsl.ops import lookup
 from archdsl.ops.base import ArgumentError, Op, ShapeError, TensorType
+from tests.examples import examples
 
 
 def make(keyword: str, **arguments: Any) -> Op:
@@ -87,7 +88,7 @@ def padding(op: Op, size: int) -> tuple[int, int]:
     return side, side
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(pools())
 def test_pools_are_what_their_windows_say(drawn: tuple[Op, int]) -> None:
     op, size = drawn
@@ -211,6 +212,7 @@ def test_softmax_takes_a_list_only_over_streams(keyword: str, text: str) -> None
     assert op.takes(1)
 
 
+@examples(100)
 @given(st.integers(1, 60), st.integers(2, 60))
 def test_widest_region_of_an_adaptive_pool(size: int, regions: int) -> None:
     window = make("adaptive_avgpool", size=regions).window(TensorType((1, size)))

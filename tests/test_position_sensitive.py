@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -18,6 +18,7 @@ import archdsl
 from archdsl.backends.runtime.deformable_roi_pool import deformable_roi_pool
 from archdsl.backends.runtime.ps_roi_pool import ps_roi_pool
 from archdsl.ops.base import ShapeError, TensorType
+from tests.examples import examples
 from tests.test_rcnn import assert_equal_with_gradients, overlap, scene
 from tests.test_regions import half_away, interpolated, made, random_regions
 
@@ -92,7 +93,7 @@ def cases(draw: st.DrawFn) -> tuple[Tensor, Tensor, Size, int, torch.Generator]:
     return features.requires_grad_(), torch.tensor(regions, dtype=torch.float64), size, stride, generator
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(cases())
 def test_position_sensitive_pooling_is_that_of_a_loop(case: tuple[Tensor, Tensor, Size, int, Any]) -> None:
     features, regions, size, stride, _ = case
@@ -100,7 +101,7 @@ def test_position_sensitive_pooling_is_that_of_a_loop(case: tuple[Tensor, Tensor
     assert_equal_with_gradients(ps_roi_pool(features, regions, size, stride), expected, features)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(cases(), st.integers(1, 3), st.integers(1, 2), st.booleans())
 def test_moving_bins_are_those_of_a_loop(
     case: tuple[Tensor, Tensor, Size, int, torch.Generator], sampling: int, groups: int, sensitive: bool

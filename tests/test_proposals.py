@@ -7,7 +7,7 @@ from itertools import pairwise, product
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -15,6 +15,7 @@ from archdsl.backends.runtime.boxes import decode_boxes, encode_boxes
 from archdsl.backends.runtime.proposals import proposals
 from archdsl.backends.runtime.region_anchors import anchor_boxes, place_anchors
 from archdsl.backends.runtime.suppression import suppress
+from tests.examples import examples
 
 Box = tuple[float, float, float, float]
 
@@ -56,7 +57,7 @@ def box_lists(draw: st.DrawFn) -> list[Box]:
     return [(x, y, x + w, y + h) for x, y, w, h in rows]
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(box_lists(), st.sampled_from([0.0, 0.3, 0.45, 0.7, 1.0]), st.integers(1, 12), st.data())
 def test_suppression_is_greedy(boxes: list[Box], threshold: float, count: int, data: st.DataObject) -> None:
     candidates = data.draw(st.lists(st.booleans(), min_size=len(boxes), max_size=len(boxes)))
@@ -71,7 +72,7 @@ def test_suppression_is_greedy(boxes: list[Box], threshold: float, count: int, d
     assert len(chosen) == count
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(box_lists(), st.sampled_from([0.31, 0.47, 0.73]))
 def test_laws_of_suppression(boxes: list[Box], threshold: float) -> None:
     every = [True] * len(boxes)

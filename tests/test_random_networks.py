@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -28,6 +28,7 @@ from archdsl.graph.verify import verify
 from archdsl.ops import catalogue
 from archdsl.ops.base import Op, TensorType
 from archdsl.source import Source
+from tests.examples import examples
 
 DATA = Path(__file__).parent / "data" / "source"
 SHAPE = (4, 6, 6)
@@ -51,6 +52,8 @@ UNARY = (
     ("shuffle", {"groups": 2}),
     ("maxpool", {"kernel": 3, "stride": 1}),
     ("prelu", {}),
+    ("permute", {"order": (0, 2, 1)}),
+    ("reshape", {"shape": SHAPE}),
 )
 MERGES = (("add", {}), ("mul", {}), ("mean", {}), ("max", {}), ("sub", {}), ("join", {"drop": 0.2}))
 
@@ -188,7 +191,7 @@ def gradients(outputs: list[Tensor], wanted: list[Tensor]) -> list[Tensor | None
 
 
 @pytest.mark.filterwarnings("error")
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(40)
 @given(graphs())
 def test_generated_code_computes_the_graph(graph: Graph) -> None:
     module = build(graph, dtype=torch.float64, seed=0)
@@ -253,7 +256,7 @@ def most_bytes(run: Callable[[], object]) -> int:
     return peak.most
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(40)
 @given(graphs())
 def test_nothing_lives_longer_than_it_is_needed(graph: Graph) -> None:
     """In one unit, since a module's caller holds its arguments, and where each mode needs all."""

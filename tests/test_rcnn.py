@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
@@ -22,6 +22,7 @@ from archdsl.backends.runtime.rpn_loss import assign, rpn_loss
 from archdsl.backends.runtime.sample_rois import sample_rois
 from archdsl.backends.runtime.sampling import random_subset
 from archdsl.ops.base import SCALAR, ShapeError, TensorType
+from tests.examples import examples
 from tests.test_proposals import Box, overlap
 from tests.test_regions import made, pooled_by_loop, sampled_by_loop
 from tests.test_zoo import Figure, figures
@@ -58,7 +59,7 @@ def assert_equal_with_gradients(result: Tensor, expected: Tensor, features: Tens
     torch.testing.assert_close(gradient, by_loop)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(planes())
 def test_any_region_is_pooled_as_by_a_loop(case: tuple[Tensor, Tensor, tuple[int, int], int]) -> None:
     features, regions, size, stride = case
@@ -66,7 +67,7 @@ def test_any_region_is_pooled_as_by_a_loop(case: tuple[Tensor, Tensor, tuple[int
     assert_equal_with_gradients(roi_pool(features, regions, size, stride), expected, features)
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(planes(), st.integers(1, 3), st.booleans())
 def test_any_region_is_sampled_as_by_a_loop(
     case: tuple[Tensor, Tensor, tuple[int, int], int], sampling: int, aligned: bool
@@ -89,7 +90,7 @@ def test_boxes_are_numbered_by_their_images() -> None:
 # Sampling ------------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.lists(st.lists(st.booleans(), min_size=9, max_size=9), min_size=1, max_size=3), st.integers(0, 11))
 def test_a_sample_is_a_subset_of_the_size_asked_for(table: list[list[bool]], count: int) -> None:
     candidates = torch.tensor(table)
@@ -116,7 +117,7 @@ def boxes(draw: st.DrawFn, least: int, most: int) -> list[Box]:
     return [(x, y, x + w, y + h) for x, y, w, h in found]
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(boxes(2, 12), boxes(0, 3), st.integers(1, 20), st.sampled_from([0.0, 0.1]), st.data())
 def test_laws_of_sampled_regions(
     regions: list[Box], objects: list[Box], count: int, background: float, data: st.DataObject

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -20,6 +20,7 @@ from archdsl.backends.runtime.deformable_conv import DeformableConv, deformable_
 from archdsl.ops import lookup
 from archdsl.ops.base import ShapeError, TensorType
 from archdsl.ops.fold import Affine
+from tests.examples import examples
 from tools.peers import declare_operators
 
 DOUBLE = torch.float64
@@ -89,7 +90,7 @@ def by_loops(
 # Against loops and plain convolutions --------------------------------------------------------------------------------
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(case=settings_of_a_window(), modulated=st.booleans())
 def test_deformable_convolution_is_the_sum_of_its_definition(case: dict[str, Any], modulated: bool) -> None:
     x, weight, bias = tensors(case)
@@ -115,7 +116,7 @@ def test_deformable_convolution_is_the_sum_of_its_definition(case: dict[str, Any
     torch.testing.assert_close(result, expected)
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(case=settings_of_a_window())
 def test_active_convolution_is_the_sum_of_its_definition(case: dict[str, Any]) -> None:
     x, weight, bias = tensors(case)
@@ -138,7 +139,7 @@ def test_active_convolution_is_the_sum_of_its_definition(case: dict[str, Any]) -
     torch.testing.assert_close(active_conv(x, weight, positions, bias, **window), expected)
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(case=settings_of_a_window())
 def test_both_begin_as_the_plain_convolution(case: dict[str, Any]) -> None:
     x, weight, bias = tensors(case)

@@ -18,7 +18,7 @@ from torch import nn
 import archdsl
 from archdsl.backends.python.module import PythonSource, write
 from archdsl.backends.python.names import MODULE_ATTRIBUTES, attribute, variable
-from archdsl.backends.python.template import Splitter, literal, without_defaults
+from archdsl.backends.python.template import Splitter, comes_first, literal, without_defaults
 from archdsl.backends.torch import build, load
 from archdsl.graph.graph import Graph
 
@@ -252,3 +252,19 @@ def test_thousands_of_layers_take_linear_time() -> None:
         return spent
 
     assert seconds(4000) < 12 * max(seconds(1000), 0.02)
+
+
+@pytest.mark.parametrize(
+    ("call", "hole", "is_first"),
+    [
+        ("{module}({0})", "0", True),
+        ("{0} + {1}", "1", True),
+        ("{0} + {1} + {2}", "2", False),
+        ("({0} + {1}).add_({2})", "2", False),
+        ("({0} + {1}).add_({2})", "1", True),
+        ("torch.cat(({inputs}), 1)", "inputs", True),
+        ("{0}.reshape({0}.shape[0], 4)", "0", True),
+    ],
+)
+def test_an_operand_is_computed_before_anything_else_of_its_expression(call: str, hole: str, is_first: bool) -> None:
+    assert comes_first(call, hole) == is_first

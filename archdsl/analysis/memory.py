@@ -80,8 +80,8 @@ def analyse_memory(graph: Graph, cost: CostTable, *, element_size: int = 4) -> M
     Notes
     -----
     Inputs exist from the start and outputs to the end; all outputs of one node exist as long as one of them is used. A
-    view (``Op.is_view``) keeps what it looks at alive and takes nothing itself. Nothing is overwritten in place, so the
-    peak is an upper bound of what a program that releases every tensor after its last use allocates, workspace of
+    view (``Op.allocates``) keeps what it looks at alive and takes nothing itself. Nothing is overwritten in place, so
+    the peak is an upper bound of what a program that releases every tensor after its last use allocates, workspace of
     kernels aside.
     """
     sizes = [sum(_size(stream, element_size) for stream in node.outputs) for node in graph.nodes]
@@ -112,8 +112,11 @@ def _storages(graph: Graph, *, training: bool) -> list[int]:
     """
     storages: list[int] = []
     for node in graph.nodes:
-        is_view = node.op.is_view and bool(node.inputs) and not (training and node.op.family is Family.REGULARISE)
-        storages.append(storages[node.inputs[0].node] if is_view else node.id)
+        home = node.id
+        if node.inputs and not (training and node.op.family is Family.REGULARISE):
+            source = node.inputs[0].node
+            home = node.id if node.op.allocates(graph.nodes[source].op) else storages[source]
+        storages.append(home)
     return storages
 
 

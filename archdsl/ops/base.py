@@ -8,7 +8,7 @@ torch: torch code is text.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -94,6 +94,9 @@ class Op(BaseModel):
         Calls with input shapes; the generic test runs each against torch.
     is_view
         The output may share memory with the input, so neither may be overwritten in place.
+    copies
+        When a view takes memory of its own all the same: never, always (but for rare shapes), or if what it looks at is
+        strided, as behind ``permute`` or ``crop``.
     saves_input, saves_output
         Autograd keeps the tensor for the backward pass, so it must not be overwritten.
     stops_gradient
@@ -125,6 +128,7 @@ class Op(BaseModel):
     stream_arguments: ClassVar[tuple[str, ...]] = ()
     samples: ClassVar[tuple[Sample, ...]] = ()
     is_view: ClassVar[bool] = False
+    copies: ClassVar[Literal["never", "strided", "always"]] = "never"
     saves_input: ClassVar[bool] = True
     saves_output: ClassVar[bool] = False
     stops_gradient: ClassVar[tuple[int, ...]] = ()
@@ -199,6 +203,17 @@ class Op(BaseModel):
     def caption(self) -> str:
         """Short text of a diagram box, without defaults: ``Conv 3x3 /2``."""
         return self.keyword
+
+    def allocates(self, maker: Op | None) -> bool:
+        """Whether the output takes memory of its own.
+
+        Parameters
+        ----------
+        maker
+            What makes the first input; None if that comes from outside and lies in memory without gaps.
+        """
+        is_strided = maker is not None and maker.is_view and maker.copies == "never"
+        return not self.is_view or self.copies == "always" or (self.copies == "strided" and is_strided)
 
     @property
     def is_identity(self) -> bool:

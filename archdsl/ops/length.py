@@ -69,6 +69,7 @@ class Reorg(View):
 
     keyword = "reorg"
     positional = "stride"
+    copies = "always"
     samples = (Sample("reorg /2", "8x4x6"), Sample("reorg 3", "9x3x3"))
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:

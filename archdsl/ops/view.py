@@ -66,6 +66,7 @@ class Flatten(View):
 
     keyword = "flatten"
     positional = "start"
+    copies = "strided"
     samples = (Sample("flatten", "16x5x5"), Sample("flatten 1", "256x14x14"), Sample("flatten", "120"))
 
     start: Natural = 0
@@ -94,6 +95,7 @@ class Reshape(View):
 
     keyword = "reshape"
     positional = "shape"
+    copies = "strided"
     samples = (
         Sample("reshape([3, 4, 10])", "12x10"),
         Sample("reshape([21, -1])", "84x5x5"),
@@ -169,6 +171,7 @@ class Shuffle(View):
     keyword = "shuffle"
     also = ("channelshuffle",)
     positional = "groups"
+    copies = "always"
     samples = (Sample("shuffle 3", "60x28x28"), Sample("shuffle groups=2", "8x10"), Sample("shuffle 4", "4x6x6"))
 
     groups: Positive

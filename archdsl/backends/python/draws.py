@@ -6,10 +6,11 @@ streams do, from module to module, in straight-line code; in evaluation it is No
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from archdsl.graph.graph import Graph, Node, Port
+from archdsl.graph.reach import TRAINING, modes
 from archdsl.ops.column import ColumnJoin, DrawColumn
 from archdsl.ops.merge import Join
 
@@ -17,11 +18,11 @@ _NAME = "column"
 
 
 def with_draws(graph: Graph) -> Graph:
-    """The graph with a draw for its joins; joins of other settings have a draw of their own."""
+    """The graph with a draw for its joins that training needs; joins of other settings have a draw of their own."""
     groups: dict[tuple[float, str], list[Node]] = {}
-    for node in graph.nodes:
-        if isinstance(node.op, Join) and (share := node.op.share(graph.type_of(node.inputs[0]))) > 0:
-            groups.setdefault((share, node.op.per), []).append(node)
+    for node, op in _trained_joins(graph):
+        if (share := op.share(graph.type_of(node.inputs[0]))) > 0:
+            groups.setdefault((share, op.per), []).append(node)
     if not groups:
         return graph
     source = next((node for node in graph.inputs if _counts_images(node)), graph.inputs[0])
@@ -29,13 +30,21 @@ def with_draws(graph: Graph) -> Graph:
     drawn: dict[int, Port] = {}
     for (share, per), joins in groups.items():
         columns = max(len(node.inputs) for node in joins)
-        op = DrawColumn.make(columns=columns, share=share, per=per)
+        draw = DrawColumn.make(columns=columns, share=share, per=per)
         number = source.id + 1 + len(draws)
         path = f"{source.path}.{_NAME}{number}"  # nothing else is below an input
-        outputs = op.infer(source.outputs[0])
-        draws.append(Node(number, path, op, (Port(source.id),), outputs, source.scope, joins[0].span))
+        outputs = draw.infer(source.outputs[0])
+        draws.append(Node(number, path, draw, (Port(source.id),), outputs, source.scope, joins[0].span))
         drawn |= {node.id: Port(number) for node in joins}
     return _inserted(graph, source.id + 1, draws, drawn)
+
+
+def _trained_joins(graph: Graph) -> Iterator[tuple[Node, Join]]:
+    if any(isinstance(node.op, Join) for node in graph.nodes):
+        needed = modes(graph)
+        yield from (
+            (node, op) for node in graph.nodes if isinstance(op := node.op, Join) and needed[node.id] & TRAINING
+        )
 
 
 def _counts_images(node: Node) -> bool:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from archdsl.backends.python.classes import UnitClass
 from archdsl.backends.python.inplace import Form
 from archdsl.backends.python.names import attribute, variable
-from archdsl.backends.python.template import holes, is_argument, is_atom
+from archdsl.backends.python.template import comes_first, holes, is_argument, is_atom
 from archdsl.backends.python.units import Item, OpItem, Unit, Use
 from archdsl.backends.python.writer import Mark, Writer
 from archdsl.graph.graph import Graph, Port, Scope
@@ -220,12 +220,15 @@ class Forward:
         found = holes(call)
         if found.count(hole) + found.count("inputs") != 1:
             return False
+        if not comes_first(call, hole if hole in found else "inputs"):
+            return False
         if not inner.is_atom and not (is_argument(call, hole) or "inputs" in found):
             return False
         # The variables of the inner expression live on while the outer one allocates; that must not be longer than
         # they would have lived. Arguments are alive anyway: the caller holds them.
         holds = any(name not in self._arguments or self._is_rebound(name) for name in inner.killed)
-        return not holds or item.node.op.is_view or self._overwrites(item, port)
+        maker = inner.item.node.op if isinstance(inner.item, OpItem) else None
+        return not holds or not item.node.op.allocates(maker) or self._overwrites(item, port)
 
     def _is_rebound(self, name: str) -> bool:
         return self._bound.get(name) not in self._unit.inputs

@@ -197,6 +197,21 @@ def is_argument(text: str, hole: str) -> bool:
     return re.search(rf"[(,] ?\{{{hole}\}}[,)]", text) is not None
 
 
+@lru_cache(maxsize=4096)
+def comes_first(text: str, hole: str) -> bool:
+    """Whether nothing is computed before a placeholder is: what is already computed would be kept meanwhile."""
+    tree = ast.parse(_HOLE.sub(r"hole_\1", text), mode="eval")
+    place = next(node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == f"hole_{hole}")
+    computed = (node for node in ast.walk(tree) if isinstance(node, ast.Call | ast.BinOp))
+    return not any(_end(node) <= (place.lineno, place.col_offset) for node in computed)
+
+
+def _end(node: ast.expr) -> tuple[int, int]:
+    assert node.end_lineno is not None
+    assert node.end_col_offset is not None
+    return node.end_lineno, node.end_col_offset
+
+
 def signature(node: ast.FunctionDef | ast.ClassDef) -> tuple[str, ...]:
     """Names of the positional arguments of a function, or of a class's constructor."""
     if isinstance(node, ast.FunctionDef):

@@ -68,25 +68,30 @@ def peer(name: str, **arguments: Any) -> nn.Module:
 
 
 @cache
-def declare_operators() -> None:
+def declare_operators() -> bool:
     """Make torchvision importable where its compiled library does not fit this build of torch.
 
     Its networks do not need the library, but its import registers fake kernels for operators which the library would
     have declared.
+
+    Returns
+    -------
+        Whether the library fits, so that its operators can run.
     """
     spec = find_spec("torchvision")
     if spec is None or spec.origin is None:
-        return
+        return False
     for path in Path(spec.origin).parent.glob("_C.*"):
         try:
             torch.ops.load_library(path)  # type: ignore[no-untyped-call]
         except OSError:
             continue
-        return
+        return True
     library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
     for schema in _SCHEMAS:
         library.define(schema)  # type: ignore[no-untyped-call]
     _KEPT.append(library)  # the declarations live as long as the library
+    return False
 
 
 # Weights -----------------------------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ from archdsl.backends.diagram.theme import DARK, LIGHT, Theme
 from archdsl.backends.diagram.untangle import without_losses
 from archdsl.cli.main import archdsl as program
 from archdsl.graph.graph import Graph
+from tests.colours import contrast
 
 STYLES = ("graph", "paper", "volumes", "table")
 NETWORKS = ("b_alexnet", "cliquenet_cifar", "fast_rcnn", "googlenet", "octave_resnet", "resnet18", "unet", "yolov2")
@@ -218,7 +219,7 @@ def seen(colour: str, vision: str) -> tuple[float, float, float]:
 
 
 @pytest.mark.parametrize(
-    ("theme", "part", "least"), [(LIGHT, "fill", 13), (LIGHT, "line", 15), (DARK, "fill", 7), (DARK, "line", 6)]
+    ("theme", "part", "least"), [(LIGHT, "fill", 13), (LIGHT, "line", 15), (DARK, "fill", 13), (DARK, "line", 13)]
 )
 def test_colours_stay_apart_for_everybody(theme: Theme, part: str, least: float) -> None:
     differences = {
@@ -230,6 +231,28 @@ def test_colours_stay_apart_for_everybody(theme: Theme, part: str, least: float)
     }
     pair = min(differences, key=differences.__getitem__)
     assert differences[pair] >= least, (pair, differences[pair])
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+def test_text_is_legible_on_every_tone(theme: Theme) -> None:
+    assert min(contrast(tone.fill, tone.text) for tone in theme.tones.values()) >= 4.5
+
+
+@pytest.mark.parametrize("family", COLOURED)
+def test_a_family_keeps_its_hue_in_the_dark(family: str) -> None:
+    def hue(colour: str) -> float:
+        _, a, b = seen(colour, "normal")
+        return math.degrees(math.atan2(b, a))
+
+    turned = abs(hue(LIGHT.tones[family].fill) - hue(DARK.tones[family].fill)) % 360
+    assert min(turned, 360 - turned) <= 25
+
+
+def test_rearrangements_stay_apart_in_the_dark() -> None:
+    grey = DARK.tones["view"].fill
+    for vision in VISION:
+        for family in COLOURED:
+            assert math.dist(seen(grey, vision), seen(DARK.tones[family].fill, vision)) > 9
 
 
 # What a reader expects

@@ -20,7 +20,8 @@ from archdsl.backends.diagram.options import Options
 from archdsl.backends.diagram.scene import Part, Scene, Text
 from archdsl.backends.diagram.stages import Group, tabulate
 from archdsl.backends.diagram.styles.paper import paint_paper
-from archdsl.backends.diagram.styles.volumes import paint_volumes, volume_of
+from archdsl.backends.diagram.styles.volume_sizes import volume_of
+from archdsl.backends.diagram.styles.volumes import paint_volumes
 from archdsl.backends.diagram.subject import Subject
 from archdsl.ops.base import TensorType
 

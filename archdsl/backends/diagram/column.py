@@ -7,23 +7,23 @@ between two of them branches side by side. What leads elsewhere (auxiliary heads
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from archdsl.backends.diagram.figure import Box, Figure, Link, LinkKind
 from archdsl.ops.base import Family
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Series:
-    """Parts one below the other."""
+    """Parts one below the other; equal to itself alone, as a key for what is worked out once."""
 
     parts: tuple[Part, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Branches:
-    """Series side by side that begin at the box before them and end at the one behind."""
+    """Series side by side that begin at the box before them and end at the one behind; equal to itself alone."""
 
     series: tuple[Series, ...]
 
@@ -81,6 +81,28 @@ def boxes_of(part: Part | Series) -> Iterator[str]:
         return
     for inner in part.parts if isinstance(part, Series) else part.series:
         yield from boxes_of(inner)
+
+
+def starts(part: Part) -> list[str]:
+    """Keys of the boxes at which a part begins."""
+    if isinstance(part, str):
+        return [part]
+    return [key for series in part.series if series.parts for key in starts(series.parts[0])]
+
+
+def ends(part: Part) -> list[str]:
+    """Keys of the boxes at which a part ends."""
+    if isinstance(part, str):
+        return [part]
+    return [key for series in part.series if series.parts for key in ends(series.parts[-1])]
+
+
+def spanning(series: Series, arcs: Iterable[Arc]) -> list[tuple[int, int, Arc]]:
+    """Arcs from one part of a series to another, with the places of both; those that span least first."""
+    places = {key: place for place, part in enumerate(series.parts) for key in boxes_of(part)}
+    inside = (arc for arc in arcs if arc.tail in places and arc.head in places)
+    spans = [(places[arc.tail], places[arc.head], arc) for arc in inside if places[arc.tail] != places[arc.head]]
+    return sorted(spans, key=lambda span: (span[1] - span[0], span[0]))
 
 
 class _Arrangement:
@@ -172,9 +194,9 @@ class _Arrangement:
     def _ways(self, keys: Sequence[str], entry: str | None, end: str | None) -> Iterator[list[str]]:
         """What leads from one of two neighbours to the other; what comes from or leads elsewhere is set aside."""
         for way in self._components(keys):
-            starts = entry is None or not set(self._out[entry]).isdisjoint(way)
-            ends = end is None or not set(self._into[end]).isdisjoint(way)
-            if starts and ends:
+            is_fed = entry is None or not set(self._out[entry]).isdisjoint(way)
+            is_read = end is None or not set(self._into[end]).isdisjoint(way)
+            if is_fed and is_read:
                 yield way
             else:
                 self._set_aside(way)

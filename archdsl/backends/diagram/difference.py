@@ -27,27 +27,29 @@ def unite(comparison: Comparison, before: Subject, after: Subject, options: Opti
     changed = [change for change in comparison.nodes if change.fate != "same"]
     old_nodes = {change.before for change in changed if change.before is not None}
     new_nodes = {change.after for change in changed if change.after is not None}
-    deepest = max(map(len, (*_chains(before.graph, old_nodes), *_chains(after.graph, new_nodes))), default=0)
+    old_chains, new_chains = _chains(before.graph, old_nodes), _chains(after.graph, new_nodes)
+    deepest = max(map(len, (*old_chains, *new_chains)), default=0)
     for depth in range(deepest, -1, -1):
-        old = before.figure(options, budget=None, folds=False, opened=_opened(before.graph, old_nodes, depth))
-        new = after.figure(options, budget=None, folds=False, opened=_opened(after.graph, new_nodes, depth))
+        old = before.figure(options, budget=None, folds=False, opened=_opened(old_chains, depth))
+        new = after.figure(options, budget=None, folds=False, opened=_opened(new_chains, depth))
         union = _Union(comparison, old, new).figure()
         if len(list(union.boxes())) <= MAX_BOXES or depth == 0:
             return union
     raise AssertionError("depth 0 is always drawn")
 
 
-def _chains(graph: Graph, nodes: Iterable[int]) -> list[tuple[int, ...]]:
+def _chains(graph: Graph, nodes: Iterable[int]) -> set[tuple[int, ...]]:
     """The scopes around nodes, outermost first, the network left out."""
     found: dict[int, tuple[int, ...]] = {0: ()}
     for scope in graph.scopes[1:]:
         assert scope.parent is not None
         found[scope.id] = (*found[scope.parent], scope.id)
-    return [found[graph.nodes[node].scope] for node in sorted(nodes)]
+    return {found[graph.nodes[node].scope] for node in nodes}
 
 
-def _opened(graph: Graph, nodes: Iterable[int], depth: int) -> frozenset[int]:
-    return frozenset(scope for chain in _chains(graph, nodes) for scope in chain[:depth])
+def _opened(chains: Iterable[Sequence[int]], depth: int) -> frozenset[int]:
+    """The outer scopes of chains, down to a depth."""
+    return frozenset(scope for chain in chains for scope in chain[:depth])
 
 
 class _Union:

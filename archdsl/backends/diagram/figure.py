@@ -65,6 +65,8 @@ class Box:
         What became of it, in a figure of two networks; None in others.
     is_training
         Whether it is an input or an output that training alone has.
+    totals
+        The one of the details that counts parameters and MACs; empty if there is none.
     """
 
     key: str
@@ -87,6 +89,7 @@ class Box:
     heat: int | None = None
     change: Change | None = None
     is_training: bool = False
+    totals: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +164,17 @@ class Figure:
             if isinstance(member, Frame):
                 yield member
 
-    def families(self) -> list[Family]:
-        """Families that the figure shows, in the order in which the catalogue lists them."""
+    def families(self, *, bands: bool = True) -> list[Family]:
+        """Families that boxes show, and ``bands`` too, in the order in which the catalogue lists them."""
         shown = {box.family for box in self.boxes() if box.kind == "operator"}
-        shown |= {band.family for box in self.boxes() for band in (*box.before, *box.after)}
+        if bands:
+            shown |= {band.family for box in self.boxes() for band in (*box.before, *box.after)}
         return [family for family in Family if family in shown]
+
+    def only_output(self) -> str | None:
+        """The key of the pill of an output that has no other beside it."""
+        outputs = [box.key for box in self.boxes() if box.kind == "output"]
+        return outputs[0] if len(outputs) == 1 else None
 
 
 def keys_of(member: Member) -> Iterator[str]:

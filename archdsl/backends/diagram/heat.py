@@ -57,10 +57,10 @@ def heated(figure: Figure, heat: Heat, analysis: Analysis) -> Figure:
 
 
 def _warmed(box: Box, reading: _Reading, level: int) -> Box:
-    details = box.details
-    if box.kind != "operator" and details and ("params" in details[-1] or "MACs" in details[-1]):
-        details = details[:-1]  # the totals of a folded block: the figure asked for stands in their place
-    box = replace(box, details=(*details, reading.text), heat=level, spoken=f"{box.spoken}, {reading.text}")
+    if box.details[-1:] == (box.totals,):  # the figure asked for stands in their place
+        box = replace(box, details=box.details[:-1], totals="")
+    spoken = f"{box.spoken}, {reading.text}"
+    box = replace(box, details=(*box.details, reading.text), heat=level, spoken=spoken)
     width, height = box_size(box)
     return replace(box, width=width, height=height)
 

@@ -220,6 +220,7 @@ class _Sketch:
                 width=0,
                 height=0,
                 nodes=nodes,
+                totals=totals,
             ),
         )
 

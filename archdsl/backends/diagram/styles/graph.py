@@ -46,6 +46,8 @@ from archdsl.ops.base import Family
 #: How far the boxes behind a folded one show.
 STACK = 2.4
 _SLANT = 9.0
+#: Length of an arrow's head.
+_HEAD = 4.5
 #: How each kind of link is drawn.
 PAINTS: dict[LinkKind, Paint] = {
     "flow": Paint(stroke="line", width=1.1),
@@ -72,9 +74,11 @@ def paint_graph(figure: Figure, layout: Layout, *, legend: bool = True) -> Scene
     return compose(figure, layout.width, layout.height, parts, swatches, strokes)
 
 
-def legend_of(figures: Sequence[Figure]) -> tuple[list[tuple[str, Mark]], list[tuple[str, Paint]]]:
-    """What colours and lines mean that are in some figures."""
-    present = {family for figure in figures for family in figure.families()}
+def legend_of(
+    figures: Sequence[Figure], *, bands: bool = True
+) -> tuple[list[tuple[str, Mark]], list[tuple[str, Paint]]]:
+    """What colours and lines mean that are in some figures, of which ``bands`` tells whether boxes show bands."""
+    present = {family for figure in figures for family in figure.families(bands=bands)}
     swatches = [(_FAMILY_NAMES[family], _swatch(family)) for family in Family if family in present]
     if any(box.change for box in figures[0].boxes()):
         return _CHANGES, []
@@ -303,6 +307,15 @@ def arrow(base: Point, tip: Point, paint: Paint) -> Polygon:
     across = (-dy / length * 2.4, dx / length * 2.4)
     corners = (tip, (base[0] + across[0], base[1] + across[1]), (base[0] - across[0], base[1] - across[1]))
     return Polygon(corners, Paint(paint.stroke, paint.stroke, 0.4))
+
+
+def arrowed(points: Sequence[Point], paint: Paint) -> tuple[Mark, ...]:
+    """A line along horizontal and vertical stretches, with an arrow at its end."""
+    (x, y), tip = points[-2], points[-1]
+    length = abs(tip[0] - x) + abs(tip[1] - y) or 1.0
+    back = min(_HEAD, length)
+    base = (tip[0] - (tip[0] - x) / length * back, tip[1] - (tip[1] - y) / length * back)
+    return bent((*points[:-1], base), 4.0, paint), arrow(base, tip, paint)
 
 
 def _frame_labels(members: Sequence[Member], layout: Layout, depth: int) -> Iterator[Part]:

@@ -165,8 +165,44 @@ def call_padded(window: Slide) -> str:
     return f"{{module}}(F.pad({{0}}, {window.functional_padding}))"
 
 
+class GroupedConvolution(Convolution):
+    """A convolution whose arguments say how many channels come out, and how many groups all channels divide into."""
+
+    out: Positive
+    """Number of output channels."""
+    groups: Positive = 1
+    """Number of groups that the channels divide into."""
+
+    positional = "out"
+
+    def width(self, x: TensorType) -> int:
+        return self.out
+
+    def divisions(self, x: TensorType) -> int:
+        return self.groups
+
+    def written(
+        self, inputs: Sequence[TensorType], name: str, runtime: str, reset: str, *, weight: str = "weight"
+    ) -> TorchCode:
+        """Torch code with a runtime's class; ``init`` fills its ``weight``, and its method ``reset`` sets the rest."""
+        (x,) = inputs
+        window = self.slide(x)
+        start = self.fill(self.init, bias=self.has_bias, weights=(weight,))
+        keywords = dict(self.keywords(x)) | {"kernel_size": window.kernel}
+        return TorchCode(
+            call_padded(window),
+            Constructor(name, (x.channels, self.out), tuple(keywords.items())),
+            runtime=(runtime,),
+            init=(*start.statements, f"{{module}}.{reset}()") if start.complete else start.statements,
+            init_complete=start.complete,
+        )
+
+    def marks(self) -> list[str]:
+        return super().marks() + ([] if self.groups == 1 else [f"g{self.groups}"])
+
+
 @register
-class Conv(Convolution):
+class Conv(GroupedConvolution):
     """Convolve: ``y[o, p] = b[o] + sum over i, t of w[o, i, t] * x[i, p*stride + t*dilation - pad]``.
 
     Shape: ``C x S… -> out x floor((S + 2*pad - dilation*(kernel - 1) - 1) / stride) + 1`` on 1 to 3 spatial axes.
@@ -179,8 +215,6 @@ class Conv(Convolution):
     deep convolutional neural networks", NIPS 2012 (groups); F. Yu, V. Koltun, arXiv:1511.07122 (dilation).
     """
 
-    out: Positive
-    """Number of output channels."""
     groups: Positive = 1
     """Number of groups that the channels divide into; inputs and outputs are linked within a group only."""
     links: tuple[tuple[bool, ...], ...] | None = None
@@ -188,7 +222,6 @@ class Conv(Convolution):
 
     keyword = "conv"
     also = ("convolution",)
-    positional = "out"
     samples = (
         Sample("3x3 conv 8", "4x9x8"),
         Sample("7x7 conv 8 /2", "3x17x16"),
@@ -212,12 +245,6 @@ class Conv(Convolution):
         Sample("3x3 conv 4 bias_init=1", "3x5x5"),
         Sample("3x3 conv 4 init=constant value=0.5", "3x5x5"),
     )
-
-    def width(self, x: TensorType) -> int:
-        return self.out
-
-    def divisions(self, x: TensorType) -> int:
-        return self.groups
 
     @property
     def sources(self) -> Sources | None:
@@ -269,10 +296,7 @@ class Conv(Convolution):
         return super().across_outputs(values, weight)
 
     def marks(self) -> list[str]:
-        marks = super().marks()
-        if self.groups != 1:
-            marks.append(f"g{self.groups}")
-        return [*marks, "linked"] if self.links is not None else marks
+        return super().marks() + ([] if self.links is None else ["linked"])
 
 
 def require_links(

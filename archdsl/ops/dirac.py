@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from archdsl.ops.base import Constructor, Positive, Real, Sample, TensorType, TorchCode, Weight, register
-from archdsl.ops.conv import Conv, Convolution, call_padded
+from archdsl.ops.base import Constructor, Real, Sample, TensorType, TorchCode, Weight, register
+from archdsl.ops.conv import Conv, GroupedConvolution, call_padded
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,7 +18,7 @@ _SHORTEST = 1e-12
 
 
 @register
-class DiracConv(Convolution):
+class DiracConv(GroupedConvolution):
     """Convolve with the identity and a direction: ``w[o] = alpha[o] * delta[o] + beta[o] * v[o] / |v[o]|``.
 
     ``delta`` is 1 where output ``o`` meets input ``o`` (of its group) in the middle of the window, ``kernel // 2``, and
@@ -33,17 +33,12 @@ class DiracConv(Convolution):
     arXiv:1706.00388, in its second version.
     """
 
-    out: Positive
-    """Number of output channels."""
-    groups: Positive = 1
-    """Number of groups that the channels divide into."""
     alpha: Real = 1.0
     """Initial scale of the identity."""
     beta: Real = 0.1
     """Initial scale of the direction."""
 
     keyword = "dirac_conv"
-    positional = "out"
     samples = (
         Sample("3x3 dirac_conv 4", "4x7x8"),
         Sample("3x3 dirac_conv 6 init=he_in bias=false", "4x7x8"),
@@ -53,12 +48,6 @@ class DiracConv(Convolution):
         Sample("dirac_conv 5 kernel=4 dilation=2 pad=tf_same init=normal", "3x12"),
         Sample("3x3x3 dirac_conv 2 pad=1", "2x5x4x3"),
     )
-
-    def width(self, x: TensorType) -> int:
-        return self.out
-
-    def divisions(self, x: TensorType) -> int:
-        return self.groups
 
     def weights(self, *inputs: TensorType) -> dict[str, Weight]:
         plain = super().weights(*inputs)
@@ -101,6 +90,3 @@ class DiracConv(Convolution):
     @property
     def label(self) -> str:
         return "DiracConv"
-
-    def marks(self) -> list[str]:
-        return super().marks() + ([] if self.groups == 1 else [f"g{self.groups}"])

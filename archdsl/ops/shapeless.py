@@ -7,7 +7,6 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from archdsl.ops.base import (
-    Constructor,
     Flag,
     PerAxis,
     Positive,
@@ -19,7 +18,7 @@ from archdsl.ops.base import (
     per_axis,
     register,
 )
-from archdsl.ops.conv import Convolution, call_padded
+from archdsl.ops.conv import GroupedConvolution
 from archdsl.ops.sliding import extent, require_groups
 
 if TYPE_CHECKING:
@@ -28,22 +27,10 @@ if TYPE_CHECKING:
     from archdsl.ops.fold import Affine, Weights
 
 
-class SampledConvolution(Convolution):
+class SampledConvolution(GroupedConvolution):
     """A convolution of planes with taps between places; its window is that which it begins with."""
 
-    out: Positive
-    """Number of output channels."""
-    groups: Positive = 1
-    """Number of groups that the channels divide into."""
-
-    positional = "out"
     uncounted = "sampling"
-
-    def width(self, x: TensorType) -> int:
-        return self.out
-
-    def divisions(self, x: TensorType) -> int:
-        return self.groups
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         (x,) = inputs
@@ -52,29 +39,12 @@ class SampledConvolution(Convolution):
             raise ShapeError(message, hint="`conv` takes 1 to 3 spatial axes", kind="rank", inputs=(0,))
         return super().infer(x)
 
-    def written(self, inputs: Sequence[TensorType], name: str, runtime: str, reset: str) -> TorchCode:
-        """Torch code with a runtime's class; ``reset`` is its method that sets what ``init`` does not."""
-        (x,) = inputs
-        window = self.slide(x)
-        start = self.fill(self.init, bias=self.has_bias)
-        keywords = dict(self.keywords(x)) | {"kernel_size": window.kernel}
-        return TorchCode(
-            call_padded(window),
-            Constructor(name, (x.channels, self.out), tuple(keywords.items())),
-            runtime=(runtime,),
-            init=(*start.statements, f"{{module}}.{reset}()") if start.complete else start.statements,
-            init_complete=start.complete,
-        )
-
     def follows_exactly(self, *inputs: TensorType) -> bool:
         return False  # any tap may leave the input, and offsets see the input as it is
 
     def then(self, weights: Weights, after: Affine) -> dict[str, Tensor]:
         convolved = {name: tensor for name, tensor in weights.items() if name in ("weight", "bias")}
         return dict(weights) | super().then(convolved, after)
-
-    def marks(self) -> list[str]:
-        return super().marks() + ([] if self.groups == 1 else [f"g{self.groups}"])
 
 
 @register

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from archdsl.ops.base import Constructor, Positive, Sample, TensorType, TorchCode, Weight, register
-from archdsl.ops.conv import Conv, Convolution, call_padded
+from archdsl.ops.base import Sample, TensorType, TorchCode, Weight, register
+from archdsl.ops.conv import Conv, GroupedConvolution
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @register
-class WeightNormConv(Convolution):
+class WeightNormConv(GroupedConvolution):
     """Convolve with weights split into length and direction: ``w[o] = g[o] * v[o] / |v[o]|``.
 
     Shape: as of ``conv``, and so is the cost; ``g`` has one number for each output channel. ``init`` fills ``v``, and
@@ -25,13 +25,7 @@ class WeightNormConv(Convolution):
     deep neural networks", arXiv:1602.07868.
     """
 
-    out: Positive
-    """Number of output channels."""
-    groups: Positive = 1
-    """Number of groups that the channels divide into."""
-
     keyword = "wnconv"
-    positional = "out"
     samples = (
         Sample("3x3 wnconv 6", "4x7x8"),
         Sample("3x3 wnconv 6 /2 groups=2 bias=false", "4x7x8"),
@@ -40,12 +34,6 @@ class WeightNormConv(Convolution):
         Sample("1x1 wnconv 6 bias_init=2", "4x3x3"),
     )
 
-    def width(self, x: TensorType) -> int:
-        return self.out
-
-    def divisions(self, x: TensorType) -> int:
-        return self.groups
-
     def weights(self, *inputs: TensorType) -> dict[str, Weight]:
         plain = super().weights(*inputs)
         direction = plain.pop("weight")
@@ -53,17 +41,7 @@ class WeightNormConv(Convolution):
         return {"weight_g": gain, "weight_v": direction} | plain
 
     def torch(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> TorchCode:
-        (x,) = inputs
-        window = self.slide(x)
-        start = self.fill(self.init, bias=self.has_bias, weights=("weight_v",))
-        keywords = dict(self.keywords(x)) | {"kernel_size": window.kernel}
-        return TorchCode(
-            call_padded(window),
-            Constructor("WeightNormConv", (x.channels, self.out), tuple(keywords.items())),
-            runtime=("weight_norm_conv",),
-            init=(*start.statements, "{module}.reset_gain()") if start.complete else start.statements,
-            init_complete=start.complete,
-        )
+        return self.written(inputs, "WeightNormConv", "weight_norm_conv", "reset_gain", weight="weight_v")
 
     def plain(self) -> Conv:
         return Conv(**dict(self))
@@ -77,6 +55,3 @@ class WeightNormConv(Convolution):
     @property
     def label(self) -> str:
         return "WNConv"
-
-    def marks(self) -> list[str]:
-        return super().marks() + ([] if self.groups == 1 else [f"g{self.groups}"])

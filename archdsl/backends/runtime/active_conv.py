@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from archdsl.backends.runtime.fan_in import fan_in_uniform_
 from archdsl.backends.runtime.parameter_groups import Pace, Paced
 from archdsl.backends.runtime.sampled_conv import pair, sampled_conv, window_places
 
@@ -49,10 +50,7 @@ class ActiveConv(Paced):
 
     def reset_parameters(self) -> None:
         """Draw weights and biases as ``nn.Conv2d`` does: uniformly within ``1/sqrt(fan_in)``."""
-        bound = 1 / math.sqrt(math.prod(self.weight.shape[1:]))
-        nn.init.uniform_(self.weight, -bound, bound)
-        if self.bias is not None:
-            nn.init.uniform_(self.bias, -bound, bound)
+        fan_in_uniform_(self.weight, self.bias)
         self.reset_positions()
 
     @torch.no_grad()

@@ -6,11 +6,11 @@ arXiv:1706.00388.
 
 from __future__ import annotations
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from archdsl.backends.runtime.fan_in import fan_in_uniform_
 
 
 class DiracConv(nn.Module):
@@ -43,10 +43,7 @@ class DiracConv(nn.Module):
 
     def reset_parameters(self) -> None:
         """Draw weights and biases as ``nn.Conv2d`` does, uniformly within ``1/sqrt(fan_in)``; scales are 1 and 0.1."""
-        bound = 1 / math.sqrt(math.prod(self.weight.shape[1:]))
-        nn.init.uniform_(self.weight, -bound, bound)
-        if self.bias is not None:
-            nn.init.uniform_(self.bias, -bound, bound)
+        fan_in_uniform_(self.weight, self.bias)
         nn.init.constant_(self.alpha, 1.0)
         nn.init.constant_(self.beta, 0.1)
 

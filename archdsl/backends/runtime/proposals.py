@@ -14,7 +14,7 @@ from torch import Tensor
 
 from archdsl.backends.runtime.boxes import decode_boxes
 from archdsl.backends.runtime.number_boxes import number_boxes
-from archdsl.backends.runtime.region_anchors import anchor_boxes, anchor_rows, place_anchors
+from archdsl.backends.runtime.region_anchors import region_anchors
 from archdsl.backends.runtime.suppression import suppress
 
 
@@ -44,9 +44,8 @@ def proposals(
     ``(batch * after, 5)``, in single precision at least: image, left, top, right, bottom.
     """
     height, width = deltas.shape[2:]
-    rank, moves = anchor_rows(scores.detach(), deltas.detach())
-    anchors = torch.tensor(anchor_boxes(scales, ratios), dtype=moves.dtype, device=moves.device)
-    boxes = decode_boxes(moves, place_anchors(anchors, height, width, stride))
+    rank, moves, anchors = region_anchors(scores.detach(), deltas.detach(), scales, ratios, stride)
+    boxes = decode_boxes(moves, anchors)
     bottom, right = clip or (height * stride, width * stride)
     limits = torch.tensor((right, bottom, right, bottom), dtype=boxes.dtype, device=boxes.device)
     boxes = torch.minimum(boxes.clamp(min=0), limits)

@@ -18,6 +18,26 @@ from archdsl.backends.runtime.boxes import at_least_single
 Box = tuple[float, float, float, float]
 
 
+def region_anchors(
+    scores: Tensor, deltas: Tensor, scales: Sequence[float], ratios: Sequence[float], stride: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """What a network says of each anchor of each place, and where the anchors lie; in single precision at least.
+
+    Parameters
+    ----------
+    scores, deltas
+        As of ``anchor_rows``.
+
+    Returns
+    -------
+    ``(batch, n)`` logits, ``(batch, n, 4)`` refinements and ``(n, 4)`` anchors.
+    """
+    height, width = deltas.shape[2:]
+    logits, moves = anchor_rows(scores, deltas)
+    anchors = torch.tensor(anchor_boxes(scales, ratios), dtype=moves.dtype, device=moves.device)
+    return logits, moves, place_anchors(anchors, height, width, stride)
+
+
 def anchor_boxes(scales: Sequence[float], ratios: Sequence[float], base: int = 16) -> list[Box]:
     """The anchors of the first place: for each ratio, one of each scale."""
     centre = base / 2

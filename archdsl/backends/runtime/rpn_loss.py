@@ -14,7 +14,7 @@ from torch import Tensor
 
 from archdsl.backends.runtime.anchors import match_anchors
 from archdsl.backends.runtime.boxes import encode_boxes, pairwise_iou, valid_truth
-from archdsl.backends.runtime.region_anchors import anchor_boxes, anchor_rows, place_anchors
+from archdsl.backends.runtime.region_anchors import region_anchors
 from archdsl.backends.runtime.sampling import random_subset
 
 
@@ -43,9 +43,7 @@ def rpn_loss(
         ``(batch, objects, 5)``: class, -1 for none, left, top, right, bottom.
     """
     height, width = deltas.shape[2:]
-    logits, moves = anchor_rows(scores, deltas)
-    anchors = torch.tensor(anchor_boxes(scales, ratios), dtype=moves.dtype, device=moves.device)
-    anchors = place_anchors(anchors, height, width, stride)
+    logits, moves, anchors = region_anchors(scores, deltas, scales, ratios, stride)
     objects = truth[..., 1:].detach().to(moves.dtype)
     assigned = assign(anchors, objects, valid_truth(truth), clip or (height * stride, width * stride), high, low)
     chosen = random_subset(assigned >= 0, round(share * count))

@@ -6,11 +6,11 @@ networks", arXiv:1602.07868.
 
 from __future__ import annotations
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from archdsl.backends.runtime.fan_in import fan_in_uniform_
 
 
 class WeightNormConv(nn.Module):
@@ -42,10 +42,7 @@ class WeightNormConv(nn.Module):
 
     def reset_parameters(self) -> None:
         """Draw weights and biases as ``nn.Conv2d`` does: uniformly within ``1/sqrt(fan_in)``."""
-        bound = 1 / math.sqrt(math.prod(self.weight_v.shape[1:]))
-        nn.init.uniform_(self.weight_v, -bound, bound)
-        if self.bias is not None:
-            nn.init.uniform_(self.bias, -bound, bound)
+        fan_in_uniform_(self.weight_v, self.bias)
         self.reset_gain()
 
     @torch.no_grad()

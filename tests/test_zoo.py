@@ -7,8 +7,10 @@ import csv
 import io
 import os
 import re
+import shutil
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -237,6 +239,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("variant", NAMES if every else SUBSET)
     if "built" in metafunc.fixturenames:
         metafunc.parametrize("built", NAMES if every else sorted(FIGURED - LARGE - REGIONAL))
+    if "together" in metafunc.fixturenames:
+        files: dict[str, list[str]] = defaultdict(list)
+        for name in NAMES:
+            files[zoo()[name].path.stem].append(name)
+        metafunc.parametrize("together", files.values() if every else [SUBSET], ids=files if every else ["chosen"])
 
 
 # Figures -----------------------------------------------------------------------------------------------------------
@@ -389,9 +396,9 @@ for source in map(Path, sys.argv[1:]):
 """
 
 
-def test_sources_stand_alone(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_sources_stand_alone(tmp_path: Path, together: list[str]) -> None:
     expected: dict[Path, Any] = {}
-    for name in NAMES if request.config.getoption("all_variants") else SUBSET:
+    for name in together:
         network = small(name)
         module, images, source = network.module(seed=0).eval(), batch(network), network.source()
         path = tmp_path / f"{name}.py"
@@ -406,3 +413,4 @@ def test_sources_stand_alone(tmp_path: Path, request: pytest.FixtureRequest) -> 
     assert done.returncode == 0, done.stderr
     for path, outputs in expected.items():
         assert_same(torch.load(path.with_suffix(".out"), weights_only=True), outputs)
+    shutil.rmtree(tmp_path)  # the weights of a family are gigabytes

@@ -12,11 +12,21 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["tests.browser"]
+pytest.register_assert_rewrite("tests.detectors")
+
 ROOT = Path(__file__).parents[1]
 
 # A shell that runs something in the background lets it ignore Ctrl-C, and the programs that tests interrupt with it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    """What a test draws from torch hangs on it alone, not on the tests that ran before."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
 
 
 @dataclass(frozen=True)

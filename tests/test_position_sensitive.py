@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from fractions import Fraction
 from itertools import product
 from typing import Any
@@ -18,8 +17,9 @@ import archdsl
 from archdsl.backends.runtime.deformable_roi_pool import deformable_roi_pool
 from archdsl.backends.runtime.ps_roi_pool import ps_roi_pool
 from archdsl.ops.base import ShapeError, TensorType
+from tests.detectors import assert_exports_for_any_batch, assert_learns_by_heart, scene
 from tests.examples import examples
-from tests.test_rcnn import assert_equal_with_gradients, overlap, scene
+from tests.test_rcnn import assert_equal_with_gradients
 from tests.test_regions import half_away, interpolated, made, random_regions
 
 Size = tuple[int, int]
@@ -239,7 +239,7 @@ set {pool} stride=8
 layer(width, stride=1): 3x3 conv width /stride -> bn -> relu
 features = layer(8) -> layer(16, 2) -> layer(24, 2) -> layer(32, 2)
 rpn = 3x3 conv 32 -> relu -> (1x1 conv 18 | 1x1 conv 36)
-rois = proposals -> sample_rois 16 truth=truth
+rois = proposals -> sample_rois 32 truth=truth
 {vote}
 rcnn = (features | rois[0]) -> (vote(3) | vote(12))
 boxes = (rcnn[1] -> slice start=4 | rois[0]) -> refine -> per_image 20
@@ -267,38 +267,11 @@ def detector(request: pytest.FixtureRequest) -> archdsl.Network:
 
 
 def test_a_small_detector_learns_its_images_by_heart(detector: archdsl.Network) -> None:
-    images, truth = scene()
-    module = detector.module(seed=0)
-    torch.manual_seed(0)
-    optimiser = torch.optim.Adam(module.parameters(), lr=3e-3)
-    for _ in range(200):
-        optimiser.zero_grad()
-        torch.stack(list(module(images, truth))).sum().backward()
-        optimiser.step()
-    with torch.no_grad():
-        found = module.eval()(images)
-    for image in range(2):
-        wanted = [row for row in truth[image].tolist() if row[0] >= 0]
-        assert sorted(label for label, _ in seen(found, image)) == sorted(row[0] for row in wanted)
-        for label, box in seen(found, image):
-            assert max(overlap(box, tuple(row[1:])) for row in wanted if row[0] == label) > 0.5
-
-
-def seen(found: Any, image: int) -> Iterator[tuple[int, tuple[float, ...]]]:
-    """Labels and boxes that the network is sure of: a second, weak box around an object is no mistake here."""
-    columns = (found.labels[image].tolist(), found.boxes[image].tolist(), found.scores[image].tolist())
-    for label, box, score in zip(*columns, strict=True):
-        if label >= 0 and score > 0.5:
-            yield label, tuple(box)
+    assert_learns_by_heart(detector, steps=200, rate=3e-3)
 
 
 def test_inference_is_exported_for_any_batch(detector: archdsl.Network) -> None:
-    module = detector.module(seed=0).eval()
-    program = torch.export.export(module, (scene()[0],), dynamic_shapes=({0: torch.export.Dim.AUTO},)).module()
-    for count in (1, 3):
-        images = torch.randn(count, 3, 48, 64)
-        for one, other in zip(program(images), module(images), strict=True):
-            torch.testing.assert_close(one, other)
+    assert_exports_for_any_batch(detector)
 
 
 def test_torch_compiles_training_whole(detector: archdsl.Network) -> None:

@@ -15,25 +15,10 @@ from archdsl.backends.runtime.boxes import decode_boxes, encode_boxes
 from archdsl.backends.runtime.proposals import proposals
 from archdsl.backends.runtime.region_anchors import anchor_boxes, place_anchors
 from archdsl.backends.runtime.suppression import suppress
+from tests.detectors import Box, overlap
 from tests.examples import examples
 
-Box = tuple[float, float, float, float]
-
-
 # Suppression ---------------------------------------------------------------------------------------------------------
-
-
-def overlap(one: Box, other: Box) -> float:
-    """Intersection over union."""
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    shared = max(width, 0) * max(height, 0)
-    union = area(one) + area(other) - shared
-    return shared / union if union > 0 else 0.0
-
-
-def area(box: Box) -> float:
-    return (box[2] - box[0]) * (box[3] - box[1])
 
 
 def greedy(boxes: list[Box], candidates: list[bool], threshold: float, count: int) -> list[int]:

@@ -22,18 +22,10 @@ from archdsl.backends.runtime.rpn_loss import assign, rpn_loss
 from archdsl.backends.runtime.sample_rois import sample_rois
 from archdsl.backends.runtime.sampling import random_subset
 from archdsl.ops.base import SCALAR, ShapeError, TensorType
+from tests.detectors import Box, assert_exports_for_any_batch, assert_learns_by_heart, overlap, rows, scene
 from tests.examples import examples
-from tests.test_proposals import Box, overlap
 from tests.test_regions import made, pooled_by_loop, sampled_by_loop
 from tests.test_zoo import Figure, figures
-
-NOTHING = [-1.0, 0, 0, 0, 0]
-
-
-def rows(*objects: tuple[float, ...], count: int = 3) -> list[list[float]]:
-    """Rows of an image's objects, filled up."""
-    return [list(row) for row in objects] + [NOTHING] * (count - len(objects))
-
 
 # Pooling -------------------------------------------------------------------------------------------------------------
 
@@ -421,43 +413,12 @@ def tiny() -> archdsl.Network:
     return archdsl.load(archdsl.text(TINY))
 
 
-def scene() -> tuple[Tensor, Tensor]:
-    """Two images of a bright and a dark rectangle on noise."""
-    images = torch.randn(2, 3, 48, 64, generator=torch.Generator().manual_seed(0)) / 4
-    truth = torch.tensor([rows((0, 8, 8, 28, 30), (1, 34, 20, 60, 40)), rows((1, 4, 10, 20, 40))])
-    for image, objects in zip(images, truth.int().tolist(), strict=True):
-        for kind, left, top, right, bottom in objects:
-            if kind >= 0:
-                image[:, top:bottom, left:right] += 2 - 4 * kind
-    return images, truth
-
-
 def test_a_tiny_detector_learns_its_images_by_heart(tiny: archdsl.Network) -> None:
-    images, truth = scene()
-    module = tiny.module(seed=0)
-    torch.manual_seed(0)
-    optimiser = torch.optim.Adam(module.parameters(), lr=2e-3)
-    for _ in range(150):
-        optimiser.zero_grad()
-        torch.stack(list(module(images, truth))).sum().backward()
-        optimiser.step()
-    with torch.no_grad():
-        found = module.eval()(images)
-    for image in range(2):
-        wanted = {tuple(row) for row in truth[image].tolist() if row[0] >= 0}
-        labels = [label for label in found.labels[image].tolist() if label >= 0]
-        assert sorted(labels) == sorted(row[0] for row in wanted)
-        for label, box in zip(labels, found.boxes[image].tolist(), strict=False):
-            assert max(overlap(tuple(box), row[1:]) for row in wanted if row[0] == label) > 0.5
+    assert_learns_by_heart(tiny, steps=150, rate=2e-3)
 
 
 def test_inference_is_exported_for_any_batch(tiny: archdsl.Network) -> None:
-    module = tiny.module(seed=0).eval()
-    program = torch.export.export(module, (scene()[0],), dynamic_shapes=({0: torch.export.Dim.AUTO},)).module()
-    for count in (1, 3):
-        images = torch.randn(count, 3, 48, 64)
-        for one, other in zip(program(images), module(images), strict=True):
-            torch.testing.assert_close(one, other)
+    assert_exports_for_any_batch(tiny)
 
 
 def test_torch_compiles_both_modes_whole(tiny: archdsl.Network) -> None:

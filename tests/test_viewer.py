@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
-import shutil
 import zlib
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -22,6 +20,8 @@ import pytest
 import archdsl
 from archdsl.backends.diagram.engine import DrawingError
 from archdsl.backends.diagram.theme import heat_colour
+from tests.browser import await_frame, barriers, in_browser, with_axe
+from tests.colours import contrast
 
 NETWORKS = ("resnet50", "googlenet", "unet", "fractalnet20")
 ATTACK = "</script><script>document.title='taken'</script><!-- ]]> & \\u2028"
@@ -237,20 +237,6 @@ def test_command_line_writes_a_page(arch: Callable[..., Any], tmp_path: Path) ->
 
 # What the page does
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-HAS_DRIVER = importlib.util.find_spec("playwright") is not None
-in_browser = pytest.mark.skipif(not (CHROMIUM and HAS_DRIVER), reason="needs Chromium and playwright")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield running
-        running.close()
-
 
 @dataclass
 class Reading:
@@ -281,30 +267,16 @@ class Reading:
 
 
 @pytest.fixture
-def reading(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Reading]]:
-    contexts: list[Any] = []
-    trouble: list[str] = []
-
-    def opened(name: str, *, text: str | None = None, path: str = "", **context: Any) -> Reading:
+def reading(tab: Callable[..., Any], tmp_path: Path) -> Callable[..., Reading]:
+    def opened(name: str, *, text: str | None = None, path: str = "", **settings: Any) -> Reading:
         file = tmp_path / "net.html"
         page = archdsl.load(archdsl.text(text)).draw(format="html").decode() if text else page_of(name).text
         file.write_text(page, "utf-8")
-        settings = {"viewport": {"width": 1400, "height": 900}, "reduced_motion": "reduce", **context}
-        contexts.append(browser.new_context(**settings))
-        tab = contexts[-1].new_page()
-        tab.set_default_timeout(10_000)
-        tab.on("console", lambda message: trouble.append(message.text))
-        tab.on("pageerror", lambda error: trouble.append(str(error)))
-        own = (file.as_uri(), "about:", "blob:")
-        tab.on("request", lambda request: None if request.url.startswith(own) else trouble.append(request.url))
-        found = Reading(tab, file.as_uri())
+        found = Reading(tab(file.as_uri(), "about:", "blob:", **settings), file.as_uri())
         found.open(path)
         return found
 
-    yield opened
-    for context in contexts:
-        context.close()
-    assert not trouble
+    return opened
 
 
 @in_browser
@@ -499,18 +471,6 @@ def test_browser_text_in_boxes_is_legible(reading: Callable[..., Reading], schem
     assert (contrast(paper, "#000000") < 2) == (scheme == "dark")
 
 
-def contrast(one: str, other: str) -> float:
-    """Contrast of two colours, as of WCAG 2.2."""
-
-    def luminance(colour: str) -> float:
-        shares = [value / 255 for value in bytes.fromhex(colour[1:])]
-        linear = [share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares]
-        return sum(weight * share for weight, share in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
-
-    low, high = sorted((luminance(one), luminance(other)))
-    return (high + 0.05) / (low + 0.05)
-
-
 def hexed(colour: str) -> str:
     return "#" + "".join(f"{int(part):02X}" for part in re.findall(r"\d+", colour)[:3])
 
@@ -532,12 +492,14 @@ def test_browser_opens_and_closes_blocks_where_they_are(reading: Callable[..., R
     seen.page.click("#viewer-in")
     assert "box" in seen.box(path).get_attribute("class")
     seen.box(path).click()
+    await_frame(seen.page)
     before = seen.box(path).bounding_box()
     boxes = seen.page.locator("#viewer-stage g.box").count()
     seen.box(path).dblclick()
     assert "frame" in seen.box(path).get_attribute("class")
     assert seen.current() == path
     assert seen.page.locator("#viewer-stage g.box").count() > boxes
+    await_frame(seen.page)
     after = seen.page.locator("#viewer-stage .ring:not(.found)").bounding_box()
     stage = seen.page.locator("#viewer-stage").bounding_box()
     assert stage["x"] <= after["x"] + after["width"] / 2 <= stage["x"] + stage["width"]
@@ -573,6 +535,7 @@ def test_browser_deep_links_select(reading: Callable[..., Reading], path: str, e
     seen = reading("resnet50", path=f"#{path}")
     assert seen.current() == element
     assert seen.page.is_visible("#viewer-panel")
+    await_frame(seen.page)
     stage, ring = (
         seen.page.locator(part).bounding_box() for part in ("#viewer-stage", "#viewer-stage .ring:not(.found)")
     )
@@ -596,7 +559,8 @@ def test_browser_moves_and_scales(reading: Callable[..., Reading]) -> None:
     fitted = svg()
     seen.page.mouse.move(700, 500)
     seen.page.mouse.wheel(0, -240)
-    assert svg()["width"] > fitted["width"] * 1.5
+    wider = "least => document.querySelector('#viewer-stage svg').getBoundingClientRect().width > least"
+    seen.page.wait_for_function(wider, arg=fitted["width"] * 1.5)  # a wheel turns on its own
     start = svg()
     seen.page.mouse.down()
     seen.page.mouse.move(760, 460, steps=4)
@@ -673,20 +637,14 @@ def test_browser_takes_titles_for_text(reading: Callable[..., Reading]) -> None:
 
 
 @in_browser
-@pytest.mark.skipif(importlib.util.find_spec("axe_playwright_python") is None, reason="needs axe-playwright-python")
+@with_axe
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_browser_page_is_accessible(reading: Callable[..., Reading], scheme: str) -> None:
-    from axe_playwright_python.sync_playwright import Axe
-
     seen = reading("resnet50", color_scheme=scheme)
-    assert problems(Axe().run(seen.page)) == []
+    assert barriers(seen.page) == []
     seen.box("stage2.bottleneck2").click()
     seen.page.select_option("#viewer-heat", "macs")
     seen.page.fill("#viewer-query", "conv")
-    assert problems(Axe().run(seen.page)) == []
+    assert barriers(seen.page) == []
     seen.page.click("#viewer-help")
-    assert problems(Axe().run(seen.page)) == []
-
-
-def problems(found: Any) -> list[str]:
-    return [f"{rule['id']}: {node['html'][:120]}" for rule in found.response["violations"] for node in rule["nodes"]]
+    assert barriers(seen.page) == []

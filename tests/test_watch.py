@@ -16,6 +16,9 @@ ROOT = Path(__file__).parents[1]
 GOOD = 'use "unit.arch" as u\ninput 3x8x8\nu.unit(8)\nhead = gap -> fc 10\n'
 UNIT = "unit(out): 3x3 conv out -> bn -> relu\n"
 
+#: Seconds that anything may take: many times what it takes on a machine with nothing else to do.
+PATIENCE = 120
+
 Arch = Callable[..., "object"]
 
 
@@ -78,7 +81,7 @@ class Watched:
 
     def waits_for(self, text: str, since: int = 0) -> int:
         """Wait until something was said after a place in what was said, and return where it ends."""
-        end = time.monotonic() + 60
+        end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             place = self._log.read_text().find(text, since)
             if place >= 0:
@@ -114,4 +117,4 @@ def test_each_save_is_followed_and_nothing_ends_it_but_the_user(watched: Watched
     used.write_text(UNIT)
     watched.waits_for("no errors", place)
     watched.process.send_signal(signal.SIGINT)
-    assert watched.process.wait(30) == 0
+    assert watched.process.wait(PATIENCE) == 0

@@ -14,6 +14,7 @@ import pytest
 import archdsl
 from archdsl.backends.diagram.engine import DrawingError
 from archdsl.backends.diagram.theme import HEAT_LEVELS, heat_colour
+from tests.colours import contrast
 
 NETWORKS = ("resnet18", "googlenet")
 AWKWARD = 'net awkward\ntitle "50 % of {A_1} & B^2 # $ ~ \\\\ <é> 中"\ninput 3x8x8\n3x3 conv 4'
@@ -114,18 +115,6 @@ def test_latex_reads_the_picture(tmp_path: Path) -> None:
 
 
 # Heat and legend
-
-
-def contrast(one: str, other: str) -> float:
-    """Contrast of two colours, as of WCAG 2.2."""
-
-    def luminance(colour: str) -> float:
-        shares = [value / 255 for value in bytes.fromhex(colour[1:])]
-        linear = [share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares]
-        return sum(weight * share for weight, share in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
-
-    low, high = sorted((luminance(one), luminance(other)))
-    return (high + 0.05) / (low + 0.05)
 
 
 def test_text_on_heat_is_legible() -> None:

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from archdsl.diagnostic import ArchError, Diagnostic
-    from archdsl.lint.engine import explain
-    from archdsl.network import Network, check, compile, draw, load, summarize
+    from archdsl.glossary import explain
+    from archdsl.network import Network
     from archdsl.project import text, zoo
+    from archdsl.reading import check, compile, draw, load, summarize
     from archdsl.source import Source
     from archdsl.syntax.format import format
 
@@ -44,13 +45,13 @@ _HOMES = {
     "Diagnostic": "archdsl.diagnostic",
     "Network": "archdsl.network",
     "Source": "archdsl.source",
-    "check": "archdsl.network",
-    "compile": "archdsl.network",
-    "draw": "archdsl.network",
-    "explain": "archdsl.lint.engine",
+    "check": "archdsl.reading",
+    "compile": "archdsl.reading",
+    "draw": "archdsl.reading",
+    "explain": "archdsl.glossary",
     "format": "archdsl.syntax.format",
-    "load": "archdsl.network",
-    "summarize": "archdsl.network",
+    "load": "archdsl.reading",
+    "summarize": "archdsl.reading",
     "text": "archdsl.project",
     "zoo": "archdsl.project",
 }

@@ -341,3 +341,11 @@ UNUSED_NAME = _code(
     "input 3x32x32\nlet width = 8\nrelu",
     "input 3x32x32\nlet width = 8\n1x1 conv width",
 )
+CHANNELS_LAST = _code(
+    "W0603",
+    "channels at the end",
+    "Shapes begin with the channels, as in PyTorch: `3x224x224`. One of equal sizes that ends with 1 or 3 was most "
+    "likely meant the other way round.",
+    "input 224x224x3\n1x1 conv 8 -> relu",
+    "input 3x224x224\n1x1 conv 8 -> relu",
+)

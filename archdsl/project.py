@@ -27,6 +27,9 @@ SUFFIX = ".arch"
 _ROOT_MARKERS = ("pyproject.toml", ".git", "specs")
 _DECLARATION = re.compile(r"^[ \t]*(net|variant)[ \t]+([A-Za-z_]\w*)", re.MULTILINE)
 
+#: When a file was last changed, its size, and which file it is.
+_Stamp = tuple[int, int, int]
+
 #: What the façade and the command line accept as the name of a network; a ``Source`` is a text given directly.
 TargetLike = str | os.PathLike[str] | Source
 
@@ -71,6 +74,7 @@ class Project:
     _sources: dict[Path, Source] = field(default_factory=dict)
     _paths: dict[Source, Path] = field(default_factory=dict)
     _wanted: set[Path] = field(default_factory=set)
+    _stamps: dict[Path, _Stamp | None] = field(default_factory=dict)
 
     @property
     def wanted(self) -> frozenset[Path]:
@@ -93,9 +97,16 @@ class Project:
             self._paths[source] = path
             return source
         if path not in self._sources:
+            self._stamps[path] = _stamp(path)
             source = Source(_said(path), _decoded(_bytes(path), _said(path)))
             self._sources[path], self._paths[source] = source, path
         return self._sources[path]
+
+    def renewed(self) -> Project:
+        """The same project as the disk is now: files that have changed since are read again when they are asked for."""
+        kept = {path: source for path, source in self._sources.items() if _stamp(path) == self._stamps[path]}
+        stamps = {path: self._stamps[path] for path in kept}
+        return Project(self.root, self.drafts, kept, {source: path for path, source in kept.items()}, _stamps=stamps)
 
     def with_drafts(self, drafts: Mapping[Path, str]) -> Project:
         """The same project with other texts in place of some; what has been read is shared."""
@@ -262,6 +273,15 @@ def _resolved(path: Path) -> Path:
         return path.resolve()
     except (OSError, RuntimeError, ValueError) as error:  # RuntimeError is how Python 3.12 reports a loop of links
         raise LoadError(UNREADABLE, f"`{path}` is not a path that can be followed") from error
+
+
+def _stamp(path: Path) -> _Stamp | None:
+    """What tells whether a file has changed; None if it cannot be told."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def _bytes(path: Path) -> bytes:

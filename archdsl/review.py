@@ -7,8 +7,8 @@ from typing import Any
 
 from archdsl.diagnostic import Diagnostic
 from archdsl.fixes import mend
-from archdsl.network import InputLike, Survey, survey, without_ignored
 from archdsl.project import Target, TargetLike, find
+from archdsl.reading import InputLike, Survey, survey, without_ignored
 
 #: How often a text is mended and checked again at most.
 MAX_ROUNDS = 20

@@ -9,8 +9,8 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -45,6 +45,7 @@ def test_every_command_helps_with_an_example(arch: Arch, command: str) -> None:
     done = arch(command, "--help")
     assert done.code == 0
     assert re.search(rf"Example:\n +archdsl {command}\b", done.out)
+    assert re.search(r"Exit codes: 0 [^.]*\b[12] [^.]*\.", " ".join(done.out.split()))
 
 
 def test_the_list_of_commands_says_what_each_does(arch: Arch) -> None:
@@ -253,37 +254,50 @@ def test_ops_documents_an_operator(arch: Arch) -> None:
 
 
 def test_explain_lists_and_explains(arch: Arch) -> None:
-    listed = arch("explain").out.splitlines()
-    assert [line.split()[0] for line in listed] == list(catalogue())
+    listed = arch("explain").out.partition("\n\n")[0].splitlines()
+    assert [line.split()[0] for line in listed[1:]] == list(catalogue())
     assert arch("explain", "e0402").out.startswith("E0402: ")
 
 
 # The terminal
 
 
+#: Seconds that a command may take: many times what it takes on a machine with nothing else to do.
+PATIENCE = 120
+
+
 def command_line(*arguments: str, **environment: str) -> subprocess.Popen[bytes]:
     pipe = subprocess.PIPE
     code = [sys.executable, "-m", "archdsl", *arguments]
-    return subprocess.Popen(code, stdout=pipe, stderr=pipe, env={**os.environ, **environment})
+    return subprocess.Popen(code, stdin=pipe, stdout=pipe, stderr=pipe, env={**os.environ, **environment})
 
 
 def test_a_broken_pipe_is_quiet() -> None:
     process = command_line("ops", "--json")
     assert process.stdout is not None
     process.stdout.close()
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=PATIENCE)
     assert err == b""
 
 
-def test_an_interrupt_is_quiet(tmp_path: Path) -> None:
-    slow = tmp_path / "slow.arch"
-    slow.write_text("input 3x8x8\n" + "3x3 conv 8\n" * 50_000)
-    process = command_line("check", str(slow))
-    time.sleep(1.5)
+def test_an_interrupt_is_quiet() -> None:
+    text = b"input 3x8x8\n" + b"3x3 conv 8\n" * 50_000
+    process = command_line("check", "-")
+    assert process.stdin is not None
+    process.stdin.write(text)  # more than a pipe holds: by the end of it, the command reads, whatever it takes to start
+    process.stdin.close()
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    process.stdin = None
+    _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert b"Traceback" not in err
+
+
+def said_on(terminal: int) -> Iterator[bytes]:
+    """What a terminal was told, piece by piece as it comes, until those who could say more are gone."""
+    with os.fdopen(terminal, "rb", buffering=0) as lines, suppress(OSError):  # the error is Linux' way to say the end
+        while piece := lines.read(4096):
+            yield piece
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are of Unix")
@@ -296,9 +310,8 @@ def test_colours_are_for_terminals_and_can_be_refused(tmp_path: Path, no_color: 
     main, terminal = pty.openpty()
     environment = {**os.environ, "NO_COLOR": no_color, "TERM": "xterm"}
     command = [sys.executable, "-m", "archdsl", "check", str(path)]
-    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=terminal, env=environment, check=False, timeout=60)
+    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=terminal, env=environment, check=False, timeout=PATIENCE)
     os.close(terminal)
-    shown = os.read(main, 100_000)
-    os.close(main)
+    shown = b"".join(said_on(main))
     assert b"E0201" in shown
     assert (b"\x1b[1;31m" in shown) is coloured

@@ -102,3 +102,90 @@ def test_operators_are_found_by_what_they_have_to_do_with(arch: Arch) -> None:
     done = arch("ops", "cnv")
     assert (done.code, done.out) == (2, "")
     assert "did you mean conv?" in done.err
+
+
+def test_a_structure_is_told_from_an_operator(arch: Arch) -> None:
+    done = arch("ops", "residual")
+    assert (done.code, done.out) == (2, "")
+    assert "`archdsl explain residual`" in done.err
+    assert arch("explain", "residual").out.startswith("residual: ")
+
+
+SQUEEZENET = """net squeezenet(classes=1000)
+title "SqueezeNet 1.0"
+paper "Iandola et al.: SqueezeNet, arXiv:1602.07360"
+input 3x224x224
+set maxpool ceil=true
+
+fire(squeeze, expand): {
+  1x1 conv squeeze -> relu
+  (1x1 conv expand -> relu | 3x3 conv expand -> relu) -> concat
+}
+
+conv1 = 7x7 conv 96 /2 pad=valid -> relu -> 3x3 maxpool /2
+fire2 = fire(16, 64)
+fire3 = fire(16, 64)
+fire4 = fire(32, 128) -> 3x3 maxpool /2
+fire5 = fire(32, 128)
+fire6 = fire(48, 192)
+fire7 = fire(48, 192)
+fire8 = fire(64, 256) -> 3x3 maxpool /2
+fire9 = fire(64, 256) -> dropout 0.5
+conv10 = 1x1 conv classes -> relu -> gap -> flatten
+"""
+
+
+def test_another_network_as_it_ends_up() -> None:
+    network = archdsl.load(archdsl.text(SQUEEZENET))
+    assert network.warnings == ()
+    assert network.analysis.cost.parameters == 1_248_424, "that of torchvision's module"
+
+
+def test_a_definition_written_like_an_assignment_is_known_all_the_same() -> None:
+    wrong = SQUEEZENET.replace("fire(squeeze, expand): {", "fire(squeeze, expand) = {")
+    assert found(wrong) == [("E0101", "`name(a, b=1): …`")]
+
+
+def test_a_body_by_indentation_is_told_about_braces() -> None:
+    wrong = SQUEEZENET.replace("expand): {", "expand):").replace("concat\n}", "concat")
+    hint = "a body of several lines stands in braces: `fire(…): { … }`"
+    assert ("E0202", hint) in found(wrong)
+
+
+def test_channels_at_the_end_are_noticed() -> None:
+    (only,) = archdsl.check(archdsl.text("input 224x224x3\n1x1 conv 8\n"))
+    assert (only.code.id, only.is_error) == ("W0603", False)
+    assert only.hint == "channels come first: `input 3x224x224`"
+    assert archdsl.check(archdsl.text("input 224x224x3  # arch: ignore[W0603]\n1x1 conv 8\n")) == ()
+    assert archdsl.check(archdsl.text("input 8x8x3\n1x1 conv 8\n")) == ()
+    assert archdsl.check(archdsl.text("input 20x20x5\n1x1 conv 8\n")) == ()
+
+
+@pytest.mark.parametrize(
+    ("call", "hint"),
+    [
+        ("relu(y)", "what enters stands before: `y -> relu`"),
+        ("3x3 conv(y, 64)", "what enters stands before: `y -> conv`"),
+        ("add(y, in)", "what enters stands before: `(y | in) -> add`"),
+        ("concat(y, z)", "what enters stands before: `(y | z) -> concat`"),
+    ],
+)
+def test_operators_called_like_functions_are_told_where_streams_stand(call: str, hint: str) -> None:
+    assert found(f"input 3x8x8\ny = relu\nz = relu\n{call}\n") == [("E0304", hint)]
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("batch 128", "the batch is implied: no statement tells its size"),
+        ("kxk conv", "a computed kernel is an argument: `conv(64, kernel=k)`"),
+        ("global avgpool", "did you mean `gap`?"),
+        ("3x3 conv 8 bias=True", "did you mean `true`?"),
+        ("for i in range(3) { relu }", "a range is written `1..n`; both ends belong to it"),
+        ("for i in 1..3 { x[i] = relu }\n(x[1] | x[2]) -> add", "begin with `x[0] = …` before the block"),
+        ("if true { let n = 3 }\nrelu x (n)", "bind it before the block, or use it inside"),
+        ("conv(64, 3)", "its kernel stands before the name, `3x3 conv`, or has its name: `kernel=…`"),
+    ],
+)
+def test_what_others_write_leads_on(text: str, hint: str) -> None:
+    assert hint in [item for _, item in found(f"input 3x8x8\n{text}\n")]

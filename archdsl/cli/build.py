@@ -12,7 +12,7 @@ from archdsl.cli.draw import picture, picture_options
 from archdsl.cli.target import TARGET, read_network, target_options
 
 if TYPE_CHECKING:
-    from archdsl.network import InputLike
+    from archdsl.reading import InputLike
 
 
 @click.command("build")

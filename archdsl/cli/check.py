@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archdsl.cli.console import progress
-from archdsl.cli.findings import Form, form_option, show
+from archdsl.cli.findings import Form, form_option, gather, show
 from archdsl.cli.target import TARGET, opened, target_options
-from archdsl.diagnostic import ArchError, Diagnostic
 
 if TYPE_CHECKING:
-    from archdsl.network import InputLike
+    from archdsl.diagnostic import Diagnostic
+    from archdsl.reading import InputLike
 
 
 @click.command("check")
@@ -42,12 +41,11 @@ def command(
     """
     if unsafe and not is_fixing:
         raise click.UsageError("--unsafe goes with --fix")
-    found: dict[Diagnostic, None] = {}
-    for target in progress(targets, "checking"):
-        try:
-            found.update(dict.fromkeys(_findings(target, settings, shape, with_lint, is_fixing, unsafe)))
-        except ArchError as error:
-            found.update(dict.fromkeys(error.diagnostics))
+
+    def examine(target: str) -> tuple[Diagnostic, ...]:
+        return _findings(target, settings, shape, with_lint, is_fixing, unsafe)
+
+    found = gather(targets, "checking", examine)
     show(found, form, f"{len(targets)} checked, no errors")
     context.exit(int(any(diagnostic.is_error for diagnostic in found)))
 

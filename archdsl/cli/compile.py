@@ -11,7 +11,7 @@ from archdsl.cli.console import saved, working
 from archdsl.cli.target import TARGET, read_network, target_options
 
 if TYPE_CHECKING:
-    from archdsl.network import InputLike
+    from archdsl.reading import InputLike
 
 
 @click.command("compile")

@@ -12,7 +12,7 @@ from archdsl.cli.draw import picture_options
 from archdsl.cli.target import TARGET, read_network, target_options
 
 if TYPE_CHECKING:
-    from archdsl.network import InputLike
+    from archdsl.reading import InputLike
 
 
 @click.command("diff")
@@ -33,7 +33,7 @@ def command(
 ) -> int:
     """Compare two networks, and see which weights survive.
 
-    Exit codes: 0 no difference, 1 they differ.
+    Exit codes: 0 no difference, 1 they differ or have errors, 2 wrong usage.
 
     \b
     Example:

@@ -12,7 +12,8 @@ from archdsl.cli.console import Failure, saved, working
 from archdsl.cli.target import TARGET, read_network, target_options
 
 if TYPE_CHECKING:
-    from archdsl.network import InputLike, Network
+    from archdsl.network import Network
+    from archdsl.reading import InputLike
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -34,7 +35,7 @@ def picture_options(command: Command) -> Command:
         click.option("--direction", metavar="[TB|LR]", help="Top to bottom, or left to right."),
         click.option("--depth", type=click.IntRange(min=0), help="Levels of blocks to open; without it, what fits."),
         click.option("--theme", metavar="[light|dark|auto]", help="Colours; auto follows the reader's screen."),
-        click.option("--style", metavar="NAME", help="Kind of picture."),
+        click.option("--style", metavar="[graph|paper|volumes|table]", help="Kind of picture; graph if not given."),
     ):
         command = option(command)
     return command
@@ -49,7 +50,12 @@ def picture_options(command: Command) -> Command:
     type=click.Path(path_type=Path, allow_dash=True),
     help="File to write, whose suffix decides the format; - for stdout.",
 )
-@click.option("--format", metavar="NAME", help="Format, in place of the one of the suffix; svg on stdout.")
+@click.option(
+    "--format",
+    metavar="NAME",
+    help="Format, in place of the one of the suffix: svg (also on stdout), png, pdf, tikz, html, dot, json; of a table "
+    "tex, md, csv, txt too.",
+)
 @picture_options
 @target_options
 def command(

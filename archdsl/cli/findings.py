@@ -1,14 +1,15 @@
-"""How commands show findings: as text for people, or in a form for other programs."""
+"""How commands gather findings, and show them: as text for people, or in a form for other programs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
 from archdsl import __version__
-from archdsl.cli.console import report
+from archdsl.cli.console import progress, report
+from archdsl.diagnostic import ArchError
 
 if TYPE_CHECKING:
     from archdsl.diagnostic import Diagnostic
@@ -31,6 +32,19 @@ def form_option(command: Command) -> Command:
     )
     short = click.option("--json", "form", flag_value="json", help="The same as --format json.")
     return shown(short(command))
+
+
+def gather(
+    targets: Sequence[str], doing: str, examine: Callable[[str], Iterable[Diagnostic]]
+) -> tuple[Diagnostic, ...]:
+    """What ``examine`` finds in each target, or why it cannot look at it; what several have in common is said once."""
+    found: dict[Diagnostic, None] = {}
+    for target in progress(targets, doing):
+        try:
+            found.update(dict.fromkeys(examine(target)))
+        except ArchError as error:
+            found.update(dict.fromkeys(error.diagnostics))
+    return tuple(found)
 
 
 def show(diagnostics: Collection[Diagnostic], form: Form, nothing: str) -> None:

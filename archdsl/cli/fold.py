@@ -12,7 +12,8 @@ from archdsl.cli.derived import check_output, content, derived_options, read_sta
 from archdsl.cli.target import TARGET, read_network, target_options
 
 if TYPE_CHECKING:
-    from archdsl.network import InputLike, Network
+    from archdsl.network import Network
+    from archdsl.reading import InputLike
 
 
 @click.command("fold")

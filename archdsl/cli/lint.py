@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from archdsl.cli.console import progress
-from archdsl.cli.findings import Form, form_option, show
+from archdsl.cli.findings import Form, form_option, gather, show
 from archdsl.cli.target import TARGET, opened, target_options
-from archdsl.diagnostic import ArchError, Diagnostic
 
 if TYPE_CHECKING:
-    from archdsl.network import InputLike
+    from archdsl.diagnostic import Diagnostic
+    from archdsl.reading import InputLike
 
 
 @click.command("lint")
@@ -29,22 +28,20 @@ def command(
 ) -> None:
     """Look for what might be better: widths, windows, norms, names.
 
-    A comment hides what is meant as it is, on its line or the line before:
-    # arch: ignore[W0705]
+    A comment hides what is meant as it is, on its line or the line before.
 
     \b
     Example:
       archdsl lint nets/*.arch
+      # arch: ignore[W0705]   as a comment in a specification
 
     Exit codes: 0 nothing found, 1 something, 2 wrong usage.
     """
     from archdsl.review import lint
 
-    found: dict[Diagnostic, None] = {}
-    for target in progress(targets, "looking"):
-        try:
-            found.update(dict.fromkeys(lint(opened(target), input=shape, **settings)))
-        except ArchError as error:
-            found.update(dict.fromkeys(error.diagnostics))
+    def examine(target: str) -> tuple[Diagnostic, ...]:
+        return lint(opened(target), input=shape, **settings)
+
+    found = gather(targets, "looking", examine)
     show(found, form, f"{len(targets)} looked at, nothing found")
     context.exit(int(bool(found)))

@@ -9,12 +9,12 @@ import click
 def command() -> None:
     """Run the language server, which editors start.
 
-    It speaks on standard input and output. In Neovim:
-    vim.lsp.start({ name = "archdsl", cmd = { "archdsl", "lsp" } })
+    It speaks on standard input and output.
 
     \b
     Example:
       archdsl lsp
+      vim.lsp.start({ name = "archdsl", cmd = { "archdsl", "lsp" } })   in Neovim
     """
     from archdsl.lsp.server import serve
 

@@ -35,6 +35,8 @@ class _Commands(click.Group):
             return None
         command = import_module(f"archdsl.cli.{cmd_name}").command
         assert isinstance(command, click.Command)
+        if "Exit codes:" not in (command.help or ""):
+            command.epilog = _exit_codes(command)
         return command
 
     def resolve_command(
@@ -45,6 +47,13 @@ class _Commands(click.Group):
             hint = f"did you mean `{meant}`?" if meant else "`archdsl --help` lists the commands"
             raise click.UsageError(f"there is no command `{args[0]}`; {hint}", ctx)
         return super().resolve_command(ctx, args)
+
+
+def _exit_codes(command: click.Command) -> str:
+    """What a command says at the end of its help; one whose codes mean something else says so itself."""
+    reads = any(parameter.name in {"target", "targets", "file"} for parameter in command.params)
+    errors = "1 the specification has errors, " if reads else ""
+    return f"Exit codes: 0 fine, {errors}2 wrong usage, or a file or program that fails."
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -10,7 +10,7 @@ import click
 from archdsl.cli.target import TARGET, read_network, target_options
 
 if TYPE_CHECKING:
-    from archdsl.network import InputLike
+    from archdsl.reading import InputLike
 
 
 def _shares(_context: click.Context, _option: click.Parameter, text: str | None) -> tuple[Fraction, ...] | None:

@@ -16,8 +16,9 @@ from archdsl.source import Source
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from archdsl.network import InputLike, Network
+    from archdsl.network import Network
     from archdsl.project import TargetLike
+    from archdsl.reading import InputLike
     from archdsl.syntax import tree
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -94,7 +95,7 @@ def read_network(target: str, settings: Mapping[str, object], shape: InputLike |
     ArchError
         The specification has errors.
     """
-    from archdsl.network import read
+    from archdsl.reading import read
 
     network = read(opened(target), settings, shape)
     report(network.warnings)
@@ -166,7 +167,7 @@ def _inputs(_context: click.Context, _option: click.Parameter, texts: tuple[str,
 
 
 def _shape(text: str) -> tuple[int, ...]:
-    from archdsl.network import shape_of
+    from archdsl.reading import shape_of
 
     try:
         return shape_of(text)

@@ -18,7 +18,7 @@ from archdsl.diagnostic import ArchError, Diagnostic
 
 if TYPE_CHECKING:
     from archdsl.graph.graph import Graph
-    from archdsl.network import InputLike
+    from archdsl.reading import InputLike
 
 #: Seconds between two looks at the files.
 PAUSE = 0.3

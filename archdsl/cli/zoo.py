@@ -40,7 +40,7 @@ def command(names_only: bool, as_json: bool) -> None:
 
 
 def _network(entry: ZooEntry) -> Network:
-    from archdsl.network import load
+    from archdsl.reading import load
 
     return load(f"{entry.path}:{entry.variant}" if entry.variant else entry.path)
 

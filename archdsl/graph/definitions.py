@@ -20,6 +20,8 @@ MAX_DEPTH = 120
 
 #: Evaluates a pipeline in a context, fed with streams.
 Run = Callable[[tree.Pipeline, Context, Streams], Streams]
+#: Is told which value a parameter gets.
+Tell = Callable[[tree.Parameter, Value], None]
 
 
 def merge_defaults(below: Defaults, above: Defaults) -> Defaults:
@@ -39,10 +41,11 @@ _PREFIXES = ("kernel", "stride")
 class Definitions:
     """Calls definitions."""
 
-    def __init__(self, builder: Builder, expressions: Expressions, run: Run) -> None:
+    def __init__(self, builder: Builder, expressions: Expressions, run: Run, tell: Tell) -> None:
         self._builder = builder
         self._expressions = expressions
         self._run = run
+        self._tell = tell
 
     def call(
         self, closure: Closure, step: tree.Step, context: Context, streams: Streams, name: str | None = None
@@ -83,6 +86,7 @@ class Definitions:
             else:
                 value, span = self._default(closure, parameter, step, context, inner), parameter.span
             inner.environment.bind(parameter.name, value, span)
+            self._tell(parameter, value)
         return given.keys()
 
     def _given(self, closure: Closure, step: tree.Step, context: Context) -> dict[str, tuple[Value, Span]]:

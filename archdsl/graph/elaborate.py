@@ -90,7 +90,8 @@ def elaborate(
     inputs
         Shapes to use instead of those of the ``input`` statements, in order or by name.
     watch
-        Is told which streams go through which element, also where there are errors elsewhere.
+        Is told which streams go through which element, and which values names get, also where there are errors
+        elsewhere.
     """
     findings = Findings(file.source)
     elaboration = _Elaboration(file, findings, variant, dict(arguments or {}), inputs, load, watch)
@@ -233,6 +234,7 @@ class _Elaboration:
                 hint = f"give it a default, or a value: `--set {parameter.name}=…`"
                 self._flow.report(problem(codes.MISSING_ARGUMENT, message, parameter.span, hint=hint), context)
             Names.bind(context, parameter.name, value, parameter.span)
+            self._flow.tell(parameter, value)
             self._values[parameter.name] = value
 
     def _chosen(self, net: tree.Net, context: Context) -> dict[str, Value]:
@@ -333,6 +335,7 @@ class _Elaboration:
             if parameter.default is not None:
                 value = self._flow.expressions.evaluate(parameter.default, context)  # type: ignore[assignment]
             context.environment.bind(parameter.name, value, parameter.span)
+            self._flow.tell(parameter, value)
 
 
 def is_library(file: tree.File) -> bool:

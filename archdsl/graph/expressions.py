@@ -214,7 +214,7 @@ class Expressions:
                 codes.UNKNOWN_NAME,
                 f"no function is called `{node.function}`",
                 node.span,
-                hint=f"did you mean `{close}`?" if close else "the functions are " + ", ".join(sorted(FUNCTIONS)),
+                hint=_meant_function(node.function, close),
             )
         values = [self.evaluate(argument, context) for argument in node.arguments]
         if any(isinstance(value, Streams) and value.is_broken for value in values):
@@ -306,3 +306,9 @@ def select_streams(value: Streams | Indexed, index: Value, name: str, span: Span
         span,
         hint=f"bound so far: {bound}" if bound else None,
     )
+
+
+def _meant_function(name: str, close: str | None) -> str:
+    if name == "range":
+        return "a range is written `1..n`; both ends belong to it"
+    return f"did you mean `{close}`?" if close else "the functions are " + ", ".join(sorted(FUNCTIONS))

@@ -12,7 +12,7 @@ from archdsl.graph.expressions import Expressions, select_streams
 from archdsl.graph.findings import Findings, Fuel
 from archdsl.graph.names import Names
 from archdsl.graph.operators import Operators
-from archdsl.graph.passage import Passage, Watch
+from archdsl.graph.passage import Passage, Valuation, Watch
 from archdsl.graph.scope import Context, Environment
 from archdsl.graph.values import (
     BROKEN,
@@ -52,7 +52,7 @@ class Flow:
         self._fuel = Fuel()
         self.expressions = Expressions(builder)
         self.operators = Operators(builder, self.expressions, findings)
-        self._definitions = Definitions(builder, self.expressions, self.pipeline)
+        self._definitions = Definitions(builder, self.expressions, self.pipeline, self.tell)
         self._names = Names(self.report)
         self._elements: dict[type, Callable[[Any, Context, Streams], Streams]] = {
             tree.Step: self._step,
@@ -68,6 +68,11 @@ class Flow:
     def report(self, found: Problem, context: Context) -> None:
         """Keep what a problem says, with the calls that led there."""
         self._findings.report(found, self._builder.calls(context.frame))
+
+    def tell(self, maker: tree.Let | tree.Parameter | tree.For | tree.GroupFor, value: Value) -> None:
+        """Tell who watches which value a name gets."""
+        if self._watch is not None:
+            self._watch(Valuation(maker, value))
 
     def pipeline(self, pipeline: tree.Pipeline, context: Context, streams: Streams) -> Streams:
         """The streams behind a pipeline that is fed with ``streams``."""
@@ -179,6 +184,7 @@ class Flow:
             self._fuel.burn(group.span)
             inner = context.inside(environment=Environment(context.environment))
             inner.environment.bind(group.name, value, group.span)
+            self.tell(group, value)
             if group.condition is None or self.expressions.truth(group.condition, inner):
                 results.append(self.pipeline(group.pipeline, inner, streams))
         items = tuple(stream for result in results for stream in result.items)
@@ -198,6 +204,7 @@ class Flow:
             self._fuel.burn(loop.span)
             inner = context.inside(environment=Environment(context.environment))
             self._names.bind(inner, loop.name, value, loop.span)
+            self.tell(loop, value)
             streams = self.block(loop.body, inner, streams)
         return streams
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from archdsl import codes
+from archdsl.diagnostic import Diagnostic, Edit, Fix, Severity
 from archdsl.graph.builder import Builder
 from archdsl.graph.flow import Flow
 from archdsl.graph.names import Names
@@ -17,6 +18,9 @@ from archdsl.source import Span
 from archdsl.syntax import tree
 
 _FORM = "write `input 3x224x224`"
+
+#: Maps are at least so large where their shape gives away that the channels were put behind them.
+_LARGE = 16
 
 
 class Inputs:
@@ -49,6 +53,8 @@ class Inputs:
             raise problem(codes.BAD_ARGUMENT, "an input of training alone needs a name", statement.span, hint=hint)
         declared = self._flow.expressions.evaluate(statement.shape, context)
         shape = self._override(statement) or self._shape(declared, statement)
+        if only is None and _has_channels_last(shape):
+            self._flow.report(_channels_last(shape, statement.shape.span), context)
         op = lookup("input")
         assert op is not None
         name = self._builder.root.level.claim(statement.name or "input")
@@ -81,3 +87,16 @@ class Inputs:
         for name in self._asked:
             message = f"there is no input {int(name) + 1}" if name.isdigit() else f"no input is called `{name}`"
             yield problem(codes.UNKNOWN_PARAMETER, message, span, hint="there are " + ", ".join(self._names))
+
+
+def _has_channels_last(shape: Shape) -> bool:
+    """Whether a shape looks like height x width x channels."""
+    return len(shape) == 3 and shape[0] == shape[1] >= _LARGE and shape[2] in {1, 3}
+
+
+def _channels_last(shape: Shape, span: Span) -> Problem:
+    meant = "x".join(map(str, (shape[2], *shape[:2])))
+    message = f"this input has {shape[0]} channels of {shape[1]}x{shape[2]}"
+    fix = Fix(f"write `{meant}`", (Edit(span, meant),), safe=False)
+    hint = f"channels come first: `input {meant}`"
+    return Problem(Diagnostic(codes.CHANNELS_LAST, message, span, Severity.WARNING, hint=hint, fixes=(fix,)))

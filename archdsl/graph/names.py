@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from archdsl import codes
@@ -126,6 +127,9 @@ class Names:
                 message = f"`{name}` is used before its step"
                 later_hint = "move the use behind the step"
                 raise problem(codes.USED_BEFORE, message, step.name_span, labels=(label,), hint=later_hint)
+        in_two_words = _in_two_words(step)
+        if in_two_words is not None:
+            raise in_two_words
         close = near(name, callables)
         if "." not in step.name:  # operators have no members
             close = translate(name) or near(name, callables | set(catalogue()))
@@ -153,6 +157,22 @@ def _made_later(name: str, environment: Environment, span: Span) -> Span | None:
     return None
 
 
+def _in_two_words(step: tree.Step) -> Problem | None:
+    """The problem of an operator whose name and the value behind it mean one together: ``global avgpool``."""
+    words = [argument for argument in step.arguments if argument.name is None and isinstance(argument.value, tree.Name)]
+    meant = translate(step.name + words[0].span.text) if words else None
+    if meant is None:
+        return None
+    span = Span(step.name_span.source, step.name_span.start, words[0].span.end)
+    message = f"no operator, definition or stream is called `{step.name}`"
+    fix = Fix(f"use `{meant}`", (Edit(span, meant),))
+    return problem(codes.UNKNOWN_OP, message, span, hint=f"did you mean `{meant}`?", fixes=(fix,))
+
+
 def _other_hint(name: str) -> str:
+    if name == "batch":
+        return "the batch is implied: no statement tells its size"
+    if (size := re.fullmatch(r"([A-Za-z_]\w*?)x\1", name)) is not None:
+        return f"a computed kernel is an argument: `conv(64, kernel={size[1]})`"
     statement = near(name, STATEMENTS)
     return f"did you mean the statement `{statement} …`?" if statement else "`archdsl ops` lists the operators"

@@ -14,6 +14,7 @@ from archdsl.graph.builder import Builder
 from archdsl.graph.expressions import Expressions
 from archdsl.graph.findings import Findings
 from archdsl.graph.graph import Port
+from archdsl.graph.names import Names
 from archdsl.graph.scope import Context
 from archdsl.graph.values import (
     BROKEN,
@@ -124,6 +125,8 @@ class Operators:
                 step.body.span,
                 hint="use `->` to go on behind it",
             )
+        if step.arguments:
+            self._refuse_streams(op, step, context)
         given = {name: Given(value, span) for name, (value, span) in context.defaults.get(op.keyword, {}).items()}
         explicit: dict[str, Given] = {}
         if step.kernel is not None:
@@ -146,6 +149,17 @@ class Operators:
         return given | explicit
 
     @staticmethod
+    def _refuse_streams(op: type[Op], step: tree.Step, context: Context) -> None:
+        """Tell those who call operators like functions, ``relu(x)``, where streams stand."""
+        bare = [item for item in step.arguments if item.name is None and isinstance(item.value, tree.Name)]
+        streams = [item for item in bare if isinstance(Names.find(item.span.text, context), Streams)]
+        if not streams or op.positional in op.stream_arguments:
+            return
+        entering = " | ".join(item.span.text for item in streams)
+        hint = f"what enters stands before: `{entering if len(streams) == 1 else f'({entering})'} -> {op.keyword}`"
+        raise problem(codes.EXTRA_ARGUMENT, f"a stream is no argument of `{op.keyword}`", streams[0].span, hint=hint)
+
+    @staticmethod
     def _positional(op: type[Op], argument: tree.Argument, explicit: dict[str, Given]) -> str:
         if op.positional is None:
             names = ", ".join(op.model_fields)
@@ -154,7 +168,10 @@ class Operators:
                 hint = f"its kernel stands before the name: `3x3 {op.keyword}`"
             raise problem(codes.EXTRA_ARGUMENT, f"`{op.keyword}` takes no bare value", argument.span, hint=hint)
         if op.positional in explicit:
-            raise problem(codes.EXTRA_ARGUMENT, f"`{op.keyword}` takes one bare value", argument.span)
+            hint = "further arguments have names: " + ", ".join(f"`{name}=`" for name in op.model_fields)
+            if "kernel" in op.model_fields and "kernel" not in explicit:
+                hint = f"its kernel stands before the name, `3x3 {op.keyword}`, or has its name: `kernel=…`"
+            raise problem(codes.EXTRA_ARGUMENT, f"`{op.keyword}` takes one bare value", argument.span, hint=hint)
         return op.positional
 
     @staticmethod

@@ -1,11 +1,11 @@
-"""What elaboration tells those who watch it: which streams go through which element of the source."""
+"""What elaboration tells those who watch it: streams that go through elements of the source, values that names get."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from archdsl.graph.values import Streams
+from archdsl.graph.values import Streams, Value
 from archdsl.syntax import tree
 
 
@@ -27,5 +27,13 @@ class Passage:
     nodes: range
 
 
-#: Is told of each passage, in the order in which they end. What it raises ends the elaboration.
-Watch = Callable[[Passage], None]
+@dataclass(frozen=True, slots=True)
+class Valuation:
+    """A value that a name gets; each copy of what makes the name has one."""
+
+    maker: tree.Let | tree.Parameter | tree.For | tree.GroupFor
+    value: Value
+
+
+#: Is told of each value, and of each passage in the order in which they end. What it raises ends the elaboration.
+Watch = Callable[[Passage | Valuation], None]

@@ -97,6 +97,7 @@ class Statements:
     def _let(self, statement: tree.Let, context: Context) -> None:
         value = self._flow.expressions.evaluate(statement.value, context)
         self._names.bind(context, statement.name, value, statement.name_span)
+        self._flow.tell(statement, value)
 
     def _set(self, statement: tree.Set, context: Context) -> None:
         op = lookup(statement.op)

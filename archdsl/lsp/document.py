@@ -86,6 +86,16 @@ class Document:
                 return Copies(known, sound)
         return None
 
+    def values(self, source: Source, span: Span) -> Sequence[str]:
+        """The values that a name has got which is made at a place of this text or another; nothing if none is known."""
+        for known in self.knowledge:
+            before = known.sources.get(source.name)
+            extent = Shift(before.text, source.text).back(span.start, span.end) if before is not None else None
+            found = known.values.get(source.name, {}).get(extent, ()) if extent is not None else ()
+            if found:
+                return found
+        return ()
+
     def now(self, known: Knowledge, span: Span) -> Extent | None:
         """Where a place that is known from earlier is in this text; None if it is gone, or of another file."""
         if span.source.name != self.source.name:

@@ -11,11 +11,18 @@ from archdsl.collector import paused
 from archdsl.diagnostic import Diagnostic
 from archdsl.graph.elaborate import elaborate
 from archdsl.graph.graph import Graph
-from archdsl.graph.passage import Passage
+from archdsl.graph.passage import Passage, Valuation
+from archdsl.graph.values import show
 from archdsl.project import Project
 from archdsl.render import in_order
 from archdsl.source import Source, Span
 from archdsl.syntax.parse import Parsed
+
+#: So many different values of a name are kept, each of so many characters.
+_MAX_VALUES, _MAX_LENGTH = 9, 200
+
+#: Kinds of values that people can read.
+_SHOWN = (int, float, str, tuple, range)
 
 
 class Superseded(Exception):
@@ -39,6 +46,9 @@ class Knowledge:
         The texts that took part, by name.
     passages
         For the name of each text, the passages through each of its elements.
+    values
+        For the name of each text, the different values that the name got which stands at a place, as people write
+        them; the first few.
     graph, analysis
         None if there are errors.
     diagnostics
@@ -48,6 +58,7 @@ class Knowledge:
     source: Source
     sources: Mapping[str, Source]
     passages: Mapping[str, Mapping[Extent, Sequence[Passage]]]
+    values: Mapping[str, Mapping[Extent, Sequence[str]]]
     graph: Graph | None
     analysis: Analysis | None
     diagnostics: tuple[Diagnostic, ...] = ()
@@ -65,13 +76,17 @@ def study(parsed: Parsed, project: Project, is_stale: Callable[[], bool]) -> Kno
     file = parsed.file
     sources = {file.source.name: file.source}
     passages: dict[str, dict[Extent, list[Passage]]] = {}
+    values: dict[str, dict[Extent, list[str]]] = {}
 
-    def watch(passage: Passage) -> None:
+    def watch(told: Passage | Valuation) -> None:
         if is_stale():
             raise Superseded
-        span = passage.element.span
+        if isinstance(told, Valuation):
+            _keep(told, values)
+            return
+        span = told.element.span
         sources.setdefault(span.source.name, span.source)
-        passages.setdefault(span.source.name, {}).setdefault(Extent(span.start, span.end), []).append(passage)
+        passages.setdefault(span.source.name, {}).setdefault(Extent(span.start, span.end), []).append(told)
 
     elaborated = elaborate(file, load=project.use, watch=watch)
     graph = elaborated.graph if not parsed.diagnostics else None
@@ -79,7 +94,18 @@ def study(parsed: Parsed, project: Project, is_stale: Callable[[], bool]) -> Kno
     if analysis is not None:
         _ = analysis.cost, analysis.receptive  # here nobody waits
     diagnostics = in_order(dict.fromkeys((*parsed.diagnostics, *elaborated.diagnostics)))
-    return Knowledge(file.source, sources, passages, graph, analysis, diagnostics)
+    return Knowledge(file.source, sources, passages, values, graph, analysis, diagnostics)
+
+
+def _keep(told: Valuation, values: dict[str, dict[Extent, list[str]]]) -> None:
+    """Add a value to those that its name has got, if people can read it."""
+    span = told.maker.span
+    known = values.setdefault(span.source.name, {}).setdefault(Extent(span.start, span.end), [])
+    if len(known) < _MAX_VALUES and isinstance(told.value, _SHOWN):
+        text = show(told.value)
+        text = text if len(text) <= _MAX_LENGTH else f"{text[:_MAX_LENGTH]}…"
+        if text not in known:
+            known.append(text)
 
 
 class Shift:

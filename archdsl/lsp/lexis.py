@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
+from archdsl.syntax.words import RESERVED as NEVER_NAMES
+
 
 class Lexeme(StrEnum):
     """What kind of word it is."""
@@ -29,8 +31,8 @@ class Word(NamedTuple):
     end: int
 
 
-#: Words that are names nowhere.
-RESERVED = ("if", "else", "for", "where", "in", "and", "or", "not", "true", "false", "as")
+#: Words that are names nowhere; ``as`` may be one, but hardly ever is.
+RESERVED = (*NEVER_NAMES, "as")
 
 _WORD = re.compile(
     r"(?P<comment>#[^\n]*)"

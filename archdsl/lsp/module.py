@@ -91,7 +91,8 @@ class Shelf:
         """The files below a folder as they are on the disk."""
         known = self._projects.get(root)
         if known is None or time.monotonic() - known[0] > _FILE_AGE:
-            known = self._projects[root] = time.monotonic(), Project(root)
+            project = known[1].renewed() if known is not None else Project(root)
+            known = self._projects[root] = time.monotonic(), project
         return known[1]
 
     def forget_files(self) -> None:

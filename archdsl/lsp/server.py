@@ -165,6 +165,9 @@ class Server(LanguageServer):
 
     def _start(self, uri: str) -> None:
         self._waiting.pop(uri, None)
+        excess = self.texts.excess(uri)
+        if excess is not None:
+            self._publish(uri, (excess,))
         task = self.texts.task(uri)
         if task is not None:
             running = asyncio.get_running_loop().create_task(self._examine(task))
@@ -192,7 +195,7 @@ class Server(LanguageServer):
     def _publish(self, uri: str, findings: tuple[Diagnostic, ...]) -> None:
         self._findings[uri] = findings
         document = self.texts.document(uri)
-        shown = diagnostics.shown(document, findings) if document is not None else ()
+        shown = diagnostics.shown(document, findings) if document is not None else findings
         converted = [self._converter.diagnostic(found) for found in shown]
         self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, converted))
 

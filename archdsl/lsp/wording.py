@@ -3,36 +3,27 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
+from archdsl.graph.reference import ATTRIBUTE_WORDS, FUNCTION_WORDS
 from archdsl.lsp.meaning import Builtin, Meaning, Named, Operator, OperatorArgument
-from archdsl.lsp.module import Module
 from archdsl.ops.base import Op
 from archdsl.ops.reference import Argument, arguments, documentation
-from archdsl.source import Span
-from archdsl.syntax import tree
+from archdsl.syntax import prose, tree
+from archdsl.syntax.forms import FORMS
 from archdsl.syntax.names import Kind
+from archdsl.syntax.words import RESERVED_WORDS, STATEMENT_WORDS, Word
 
 _PAPER = re.compile(r"arXiv:(\d{4}\.\d{4,5}|[a-z.\-]+/\d{7})")
 _DOI = re.compile(r"\bdoi:(10\.\d{4,9}/[^\s,;]+[^\s,;.])")
 
-_ATTRIBUTES = {
-    "channels": "Number of channels.",
-    "height": "Size along the last axis but one.",
-    "width": "Size along the last axis.",
-    "shape": "All sizes, channels first.",
-    "stride": "By how much the stream is coarser than what entered the definition.",
-}
-_FUNCTIONS = {
-    "floor": "floor(value): the greatest integer that is not greater.",
-    "ceil": "ceil(value): the least integer that is not less.",
-    "round": "round(value): the nearest integer; of two, the even one.",
-    "min": "min(values): the least of some values, or of a list.",
-    "max": "max(values): the greatest of some values, or of a list.",
-    "len": "len(list): how many items a list, a table or a list of streams has.",
-    "sum": "sum(list): the sum of a list.",
-    "sqrt": "sqrt(value): the square root.",
-    "log2": "log2(value): the logarithm to base 2.",
-    "divisible": "divisible(value, divisor): the nearest multiple that is not more than a tenth less.",
+#: So many values of a name are told.
+_MAX_VALUES = 8
+
+_BUILTINS = {word.name: word for word in (*ATTRIBUTE_WORDS, *FUNCTION_WORDS)}
+_KEYWORDS = {
+    **{word.name: word for word in (*STATEMENT_WORDS, *RESERVED_WORDS)},
+    **{sign: word for word in FORMS for sign in word.also if sign in {"x", "×", "..", "//"}},
 }
 
 
@@ -61,7 +52,28 @@ def described(meaning: Meaning) -> str:
 
 def builtin(name: str) -> str:
     """What an attribute of streams or a function is."""
-    return _ATTRIBUTES.get(name) or _FUNCTIONS.get(name, "")
+    return _word(_BUILTINS[name]) if name in _BUILTINS else ""
+
+
+def keyword(text: str) -> str:
+    """What a word or a sign of the language is."""
+    return _word(_KEYWORDS[text]) if text in _KEYWORDS else ""
+
+
+def gist(name: str) -> str:
+    """What a word, an attribute or a function is, in one line."""
+    found = _KEYWORDS.get(name) or _BUILTINS.get(name)
+    return found.summary if found is not None else ""
+
+
+def _word(word: Word) -> str:
+    return "\n\n".join([code(word.form), f"{word.summary}\n\n{linked(word.explanation)}", code(word.example)])
+
+
+def head(named: Named) -> str:
+    """A definition as it is called, or any other name as it is."""
+    node = named.binding.node
+    return prose.head(node) if isinstance(node, tree.Definition) else named.binding.name
 
 
 def argument(op: type[Op], name: str) -> Argument | None:
@@ -78,25 +90,6 @@ def signature(op: type[Op]) -> tuple[str, ...]:
         else:
             parts.append(f"{item.name}={'…' if item.default is None else item.default}")
     return tuple(parts)
-
-
-def head(named: Named) -> str:
-    """A definition as it is called: ``bottleneck(width, stride=1)``."""
-    node = named.binding.node
-    if not isinstance(node, tree.Definition):
-        return named.binding.name
-    text = named.module.source.text[node.name_span.start : node.body.span.start]
-    return " ".join(text.rstrip().removesuffix(":").split())
-
-
-def remark(module: Module, span: Span) -> str:
-    """The comment right above a statement."""
-    line, lines = span.line - 1, []
-    above = {comment.span.line: comment for comment in module.file.comments if comment.own_line}
-    while line in above:
-        lines.append(above[line].text.lstrip("#").strip())
-        line -= 1
-    return "\n".join(reversed(lines))
 
 
 def _operator(op: type[Op]) -> str:
@@ -128,8 +121,14 @@ def _named(named: Named) -> str:
     else:
         title = f"{binding.kind}\n\n{code(_shortened(binding.node.span.text))}"
     place = "standard library" if module.is_library else module.source.name
-    said = "" if binding.kind in {Kind.PARAMETER, Kind.LOOP} else linked(remark(module, binding.node.span))
+    said = "" if binding.kind in {Kind.PARAMETER, Kind.LOOP} else linked(prose.remark(module.file, binding.node.span))
     return "\n\n".join(part for part in (title, said, f"*{place}*") if part)
+
+
+def valued(values: Sequence[str]) -> str:
+    """Values that a name has, the first few of them."""
+    shown = ", ".join(f"`{value}`" for value in values[:_MAX_VALUES])
+    return f"= {shown}" + (", …" if len(values) > _MAX_VALUES else "") if values else ""
 
 
 def _parameters(named: Named) -> str:

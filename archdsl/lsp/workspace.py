@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import archdsl
+from archdsl.codes import FILE_TOO_LARGE
 from archdsl.diagnostic import Diagnostic
 from archdsl.graph.elaborate import standard_library
 from archdsl.lint.engine import lint
@@ -14,17 +15,21 @@ from archdsl.lint.rule import Subject
 from archdsl.lsp.document import Document
 from archdsl.lsp.knowledge import Knowledge, Superseded, study
 from archdsl.lsp.module import Files, Module, Shelf
-from archdsl.network import survey
 from archdsl.project import MAX_BYTES, Project, Target, root_of, text
+from archdsl.reading import survey
 from archdsl.source import Source
 
 
 @dataclass
 class _Open:
-    """An open text: where it would be saved, how often it has changed, and what is known of it."""
+    """An open text: where it would be saved, how often it has changed, and what is known of it.
+
+    One that is larger than a specification can be is not kept.
+    """
 
     path: Path | None
-    text: str
+    text: str = ""
+    is_too_large: bool = False
     changes: int = 0
     latest: Knowledge | None = None
     sound: Knowledge | None = None
@@ -88,10 +93,11 @@ class Workspace:
     _documents: dict[str, Document] = field(default_factory=dict)
 
     def update(self, name: str, content: str, path: Path | None) -> None:
-        """Open a text or give it another content; one that is larger than a specification can be counts as empty."""
+        """Open a text or give it another content."""
         resolved = _resolved(path) if path is not None else None
-        opened = self._open.setdefault(name, _Open(resolved, ""))
-        opened.text, opened.changes = content if len(content) <= MAX_BYTES else "", opened.changes + 1
+        opened = self._open.setdefault(name, _Open(resolved))
+        opened.is_too_large = len(content) > MAX_BYTES or len(content.encode("utf-8", "replace")) > MAX_BYTES
+        opened.text, opened.changes = "" if opened.is_too_large else content, opened.changes + 1
         self._documents.clear()
 
     def close(self, name: str) -> None:
@@ -110,9 +116,17 @@ class Workspace:
         """What is open."""
         return tuple(self._open)
 
+    def excess(self, name: str) -> Diagnostic | None:
+        """What is wrong with an open text that is larger than a specification can be."""
+        if name not in self._open or not self._open[name].is_too_large:
+            return None
+        message = f"the text is larger than {MAX_BYTES // 1_000_000} MB, so it is not looked at"
+        hint = "move parts of it to files that it takes up by `use`"
+        return Diagnostic(FILE_TOO_LARGE, message, Source(name, "").span(0, 0), hint=hint)
+
     def document(self, name: str) -> Document | None:
-        """An open text with all that is known of it; None if it is not open."""
-        if name not in self._open:
+        """An open text with all that is known of it; None if it is not open, or too large."""
+        if name not in self._open or self._open[name].is_too_large:
             return None
         if name not in self._documents:
             opened = self._open[name]
@@ -121,7 +135,7 @@ class Workspace:
         return self._documents[name]
 
     def task(self, name: str) -> Task | None:
-        """The examination that an open text is due."""
+        """The examination that an open text is due; None where there is nothing to look at."""
         document = self.document(name)
         if document is None:
             return None
@@ -165,7 +179,8 @@ class Workspace:
         return Files(project, self._shelf).module(project.read(opened.path))
 
     def _drafts(self) -> dict[Path, str]:
-        return {opened.path: opened.text for opened in self._open.values() if opened.path is not None}
+        kept = (opened for opened in self._open.values() if not opened.is_too_large)
+        return {opened.path: opened.text for opened in kept if opened.path is not None}
 
     def _known(self, opened: _Open, source: Source) -> Iterator[Knowledge]:
         yield from opened.known()

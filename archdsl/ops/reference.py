@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
+from textwrap import wrap
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -109,3 +110,46 @@ def _text(statement: ast.stmt) -> str:
             return inspect.cleandoc(text)
         case _:
             return ""
+
+
+# For people and for programs ---------------------------------------------------------------------------------------
+
+
+def explain(op: type[Op]) -> str:
+    """Documentation, arguments and examples of one operator."""
+    parts = [f"{op.keyword} ({op.family.value})", documentation(op)]
+    if arguments(op):
+        parts.append("Arguments:\n" + "\n".join(map(_explained, arguments(op))))
+    if op.samples:
+        samples = [f"  {sample.text:<32}  # {', '.join(sample.inputs)}" for sample in op.samples]
+        parts.append("Examples, with the shapes of their inputs:\n" + "\n".join(samples))
+    return "\n\n".join(parts)
+
+
+def _explained(argument: Argument) -> str:
+    default = "required" if argument.default is None else f"default {argument.default}"
+    head = f"  {argument.name}: {argument.kind}; {default}"
+    margin = " " * 6
+    return "\n".join([head, *wrap(argument.description, 100, initial_indent=margin, subsequent_indent=margin)])
+
+
+def record(op: type[Op]) -> dict[str, object]:
+    """All that is known of an operator, as data."""
+    return {
+        "name": op.keyword,
+        "family": op.family.value,
+        "documentation": documentation(op),
+        "positional": op.positional,
+        "streams": op.arity,
+        "stream_arguments": list(op.stream_arguments),
+        "arguments": [
+            {
+                "name": argument.name,
+                "kind": argument.kind,
+                "default": argument.default or "",
+                "description": argument.description,
+            }
+            for argument in arguments(op)
+        ],
+        "samples": [{"text": sample.text, "inputs": list(sample.inputs)} for sample in op.samples],
+    }

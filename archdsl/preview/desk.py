@@ -19,13 +19,13 @@ from archdsl.backends.diagram.subject import Subject
 from archdsl.diagnostic import Diagnostic, LoadError
 from archdsl.graph.elaborate import elaborate
 from archdsl.graph.graph import Graph
-from archdsl.graph.passage import Passage, Watch
+from archdsl.graph.passage import Watch
 from archdsl.lint.engine import lint
 from archdsl.lint.rule import Subject as Linted
-from archdsl.network import survey, without_ignored
 from archdsl.preview.picture import pictures
 from archdsl.preview.record import places, records, summary
 from archdsl.project import Project, Target, root_of, write
+from archdsl.reading import survey, without_ignored
 from archdsl.render import in_order
 from archdsl.syntax import tree
 from archdsl.syntax.parse import parse
@@ -229,7 +229,7 @@ class _Watched(Subject):
 def _watch(is_stale: Callable[[], bool]) -> Watch:
     """Ends an elaboration for which nobody waits."""
 
-    def watch(_: Passage) -> None:
+    def watch(_: object) -> None:
         if is_stale():
             raise Superseded
 

@@ -10,7 +10,7 @@ from string import Template
 
 from archdsl.backends.diagram.writers.html import parts
 from archdsl.ops import catalogue
-from archdsl.syntax.words import STATEMENTS
+from archdsl.syntax.words import RESERVED, STATEMENTS
 
 #: Nothing but what the server itself serves, and nobody may put the page into a frame.
 POLICY = (
@@ -19,7 +19,7 @@ POLICY = (
 )
 
 #: Words that the editor shows as such beside those with which statements begin.
-_WORDS = ("if", "else", "for", "where", "in", "and", "or", "not", "true", "false", "as", "x")
+_WORDS = (*RESERVED, "as", "x")
 
 _SCRIPTS = ("text.js", "editor.js", "link.js", "preview.js")
 

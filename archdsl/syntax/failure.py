@@ -100,7 +100,8 @@ class Failure:
         for index in reversed(range(len(self.before))):
             if self.before[index].text in {"->", "|", "(", "{", "}", ":", ";"}:
                 return self.before[index + 1 :]
-        return self.before
+        is_named = len(self.before) > 1 and self.before[1].text == "="
+        return self.before[2:] if is_named else self.before
 
     @property
     def rest(self) -> str:

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from difflib import get_close_matches
 
 from archdsl.codes import REPEAT_COUNT, UNCLOSED
 from archdsl.diagnostic import Diagnostic, Edit, Fix
-from archdsl.syntax import foreign
+from archdsl.syntax import beginnings, foreign
 from archdsl.syntax.expected import unexpected
 from archdsl.syntax.failure import CLOSERS, OPERAND, Failure
 from archdsl.syntax.scan import blank_end, stands_further_in
-from archdsl.syntax.words import RESERVED, STATEMENTS
+from archdsl.syntax.words import RESERVED
 
 Mistake = Callable[[Failure], Diagnostic | None]
 
 _COUNT = re.compile(rf"{OPERAND}(?:[ \t]*(?:\+|-(?!>)|\*|//|%)[ \t]*{OPERAND})*")
 _SPACED_DIMS = re.compile(r"[0-9]+(?:[ \t]*[xX×*][ \t]*[0-9]+)+")
+_MERGES = {"+": "add", "-": "sub"}
+_VALUES = re.compile(rf"(?:[ \t]+(?:{OPERAND}|\"[^\"\n]*\")(?![\w=(]|[ \t]*=))+")
 _PAIR = re.compile(r"([A-Za-z_]\w*)[ \t]+([0-9][0-9.]*|true|false|\"[^\"\n]*\")(?!\w)")
 
 
@@ -145,6 +146,24 @@ def _kernel_behind(failure: Failure) -> Diagnostic | None:
     return failure.report("a kernel stands before the name", hint, fix, at=(kernel.start, kernel.end))
 
 
+def _computed_kernel(failure: Failure) -> Diagnostic | None:
+    """``kxk conv n``."""
+    kernel = failure.step[0] if failure.step else failure.found
+    size = re.fullmatch(r"([A-Za-z_]\w*?)x\1", kernel.text)
+    if size is None or "ARROW" not in failure.expected:
+        return None
+    hint = f"write `conv(…, kernel={size[1]})`"
+    return failure.report("a computed kernel is an argument", hint, at=(kernel.start, kernel.end))
+
+
+def _called_again(failure: Failure) -> Diagnostic | None:
+    """``unit(64)(x)``."""
+    found = failure.found
+    if found.text != "(" or failure.back(1).text != ")" or "ARROW" not in failure.expected:
+        return None
+    return failure.report("what enters a step stands before it", "write `stream -> unit(64)`")
+
+
 def _bar(failure: Failure) -> Diagnostic | None:
     found = failure.found
     if found.text == "|" and "ARROW" in failure.expected:
@@ -193,6 +212,13 @@ def _arithmetic(failure: Failure) -> Diagnostic | None:
     elif sign not in {"+", "-", "%", "//", "**"} or "ARROW" not in failure.expected:
         return None
     hint = f"put it in parentheses: `conv(a {sign} b)`, `groups=(a {sign} b)`"
+    if sign in _MERGES and (before.text == ")" or len(failure.step) == 1):
+        hint += f"; streams meet in `( a | b ) -> {_MERGES[sign]}`"
+    share = before.text if sign == "%" and before.text.isdigit() and not failure.rest[1:].strip(" \t)};") else None
+    if share is not None:
+        part = f"{int(share) / 100:g}"
+        fix = failure.replace(f"write `{part}`", before.start, found.end, part)
+        return failure.report("a share is a number from 0 to 1", f"write `{part}`", fix, at=(before.start, found.end))
     return failure.report("outside parentheses a value is a product at most", hint, at=(start, start + len(sign)))
 
 
@@ -244,7 +270,7 @@ def _single_equals(failure: Failure) -> Diagnostic | None:
         fix = failure.replace("write `==`", found.start, found.end, "==")
         return failure.report("`=` does not compare", "`==` compares, `=` binds a name", fix)
     if failure.back(1).text == ")" and "COLON" in failure.expected:
-        fix = failure.replace("write `:`", found.start, found.end, ":")
+        fix = failure.replace("write `:`", failure.back(1).end, found.end, ":")
         return failure.report("a definition is written with `:`", "`name(a, b=1): …`", fix)
     arrow, name = failure.back(2), failure.back(1)
     if arrow.text in {"->", "|"} and "\n" in failure.source.text[arrow.end : name.start]:
@@ -256,97 +282,26 @@ def _single_equals(failure: Failure) -> Diagnostic | None:
     return None
 
 
-def _late_else(failure: Failure) -> Diagnostic | None:
-    if failure.found.text != "else" or failure.before:
-        return None
-    before = failure.source.text[: failure.place].rstrip()
-    if not before.endswith("}"):
-        return failure.report("`else` without an `if`", "write `if condition { … } else { … }`")
-    fix = failure.replace("join the lines", len(before), failure.place, " ")
-    return failure.report("`else` stands on the line of the `}` before it", "write `} else {`", fix)
-
-
-def _unbound(failure: Failure) -> Diagnostic | None:
-    """``let`` or ``output`` without a name, or without ``=``."""
-    statement, found = failure.before[0] if failure.before else failure.found, failure.found
-    if statement.text not in {"let", "output"}:
-        return None
-    message, hint = f"`{statement.text}` needs a name", f"write `{statement.text} name = …`"
-    if len(failure.before) == 2 and failure.back(1).text == "=":  # `let = 4` begins like the name of a stream
-        return failure.report(message, hint, at=(statement.start, failure.back(1).end))
-    if len(failure.before) == 2 and statement.text == "output" and failure.expected == {"BINDING"}:
-        found = failure.back(1)  # what follows could be `only=`, but is not
-    elif len(failure.before) > 1:
-        return None
-    if not found.is_name:
-        return None
-    following = failure.source.text[found.end :].partition("\n")[0].lstrip(" \t")
-    if following[:2] == ":=" or found.text in RESERVED:
-        return None
-    at = found.start, found.end
-    if not following or following[0] in ";=(" or following.startswith("->"):
-        return failure.report(message, hint, at=at)
-    fix = failure.replace("add `=`", found.end, found.end, " =")
-    return failure.report(f"`=` is missing after `{found.text}`", hint, fix, at=at)
-
-
-def _no_condition(failure: Failure) -> Diagnostic | None:
-    for index, word in enumerate(failure.before[:-1]):
-        if word.text == "if" and failure.before[index + 1].text == "{" and "COLON" in failure.expected:
-            return failure.report("`if` needs a condition", "write `if a > 1 { … }`", at=(word.start, word.end))
-    return None
-
-
-def _bare_text(failure: Failure) -> Diagnostic | None:
-    """A path or a title without quotes."""
-    if failure.expected != {"STRING"} or not failure.found.text:
-        return None
-    text = re.split(r"[;#]| as ", failure.rest)[0].rstrip()
-    at = (failure.place, failure.place + len(text))
-    fix = failure.replace("put it in quotes", *at, f'"{text}"', safe=False)
-    statement = failure.before[0].text
-    return failure.report(f"`{statement}` takes a string in double quotes", f'write `{statement} "…"`', fix, at=at)
-
-
-def _reserved_name(failure: Failure) -> Diagnostic | None:
-    found = failure.found
-    if found.text not in RESERVED or not failure.expected & {"NAME", "BINDING"}:
-        return None
-    return failure.report(f"`{found.text}` is a word of the language and cannot be a name", "take another name")
-
-
-def _misspelled_statement(failure: Failure) -> Diagnostic | None:
-    first = failure.before[0] if failure.before else failure.found
-    second = failure.before[1] if len(failure.before) > 1 else failure.found
-    if not first.is_name or first.text in STATEMENTS or not second.is_value:
-        return None
-    candidates = [keyword for keyword in STATEMENTS if keyword[0] == first.text[0]]
-    near = get_close_matches(first.text, candidates, n=1, cutoff=0.75)
-    if not near:
-        return None
-    fix = failure.replace(f"write `{near[0]}`", first.start, first.end, near[0], safe=False)
-    message = f"`{first.text}` does not begin a statement"
-    return failure.report(message, f"did you mean `{near[0]}`?", fix, at=(first.start, first.end))
-
-
 def _second_value(failure: Failure) -> Diagnostic | None:
     if not failure.found.is_value or "ARROW" not in failure.expected:
         return None
     if "BINDING" in failure.expected:
+        word = failure.found.text
         hint = "its one value follows the name, further arguments are `name=value`, and `->` leads to the next step"
-        return failure.report(f"`{failure.found.text}` does not belong to this step", hint)
+        if failure.found.is_name:
+            hint = f"an argument is written `{word}=…`, a further step `-> {word}`"
+        return failure.report(f"`{word}` does not belong to this step", _several(failure) or hint)
     hint = "`->` leads to the next step; a statement begins on a new line or after `;`"
     return failure.report(f"`{failure.found.text}` follows without `->`", hint)
 
 
-def _table_mark(failure: Failure) -> Diagnostic | None:
-    if "LINKS" not in failure.expected and not (failure.before and failure.before[0].text == "table"):
+def _several(failure: Failure) -> str | None:
+    """How several values are given to what takes them, if that is what the step seems to want."""
+    name = next((word for word in failure.step if not word.is_number), None)
+    values = _VALUES.match(failure.source.text, name.end) if name is not None and name.is_name else None
+    if name is None or values is None or values.end() < failure.found.end or failure.found.is_name:
         return None
-    if len(failure.before) < 3:
-        return None
-    return failure.report(
-        f"a table has no `{failure.found.text}`", "each row is made of `X` and `.`, one for each column"
-    )
+    return f"several values stand in parentheses: `{name.text}({', '.join(values.group().split())})`"
 
 
 _MISTAKES: tuple[Mistake, ...] = (
@@ -356,15 +311,20 @@ _MISTAKES: tuple[Mistake, ...] = (
     foreign.character,
     _wrong_closer,
     _left_open,
-    _late_else,
-    _unbound,
-    _no_condition,
-    _bare_text,
-    _table_mark,
-    _misspelled_statement,
+    beginnings.late_else,
+    beginnings.unbound,
+    beginnings.no_condition,
+    beginnings.bare_text,
+    beginnings.table_mark,
+    beginnings.misspelled_statement,
+    beginnings.input_name,
+    beginnings.body_in_braces,
+    beginnings.list_of_steps,
     _repeat_count,
     _spaced_dims,
     _kernel_behind,
+    _computed_kernel,
+    _called_again,
     _comma,
     foreign.define_sign,
     _single_equals,
@@ -375,7 +335,7 @@ _MISTAKES: tuple[Mistake, ...] = (
     _short_float,
     _arithmetic,
     _chained_comparison,
-    _reserved_name,
+    beginnings.reserved_name,
     _missing_equals,
     _second_value,
 )

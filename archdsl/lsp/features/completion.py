@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -14,7 +14,7 @@ from archdsl.lsp.cursor import Cursor, cursor
 from archdsl.lsp.document import Document
 from archdsl.lsp.meaning import Named, Operator, definitions, offers, parameters, taps, used_module
 from archdsl.lsp.reading import called_at, meaning_before
-from archdsl.lsp.wording import argument, builtin, described, head
+from archdsl.lsp.wording import argument, builtin, described, gist, head, keyword
 from archdsl.ops import catalogue
 from archdsl.ops.base import Op
 from archdsl.ops.reference import arguments, summary
@@ -73,29 +73,26 @@ _KINDS = {
     Kind.FILE: ItemKind.FILE,
 }
 
-#: Statements and structures: the word, what it writes, and what it is for.
-_STATEMENTS = (
-    ("net", "net ${1:name}(${2:classes=1000})", "name of the network and its parameters"),
-    ("title", 'title "$1"', "title of the network"),
-    ("paper", 'paper "$1"', "the paper that describes it"),
-    ("note", 'note "$1"', "a remark that every output carries"),
-    ("variant", "variant ${1:name}($2)", "a named preset of the parameters"),
-    ("input", "input ${1:3x224x224}", "channels x height x width"),
-    ("use", 'use "$1"', "definitions of another file"),
-    ("let", "let ${1:name} = $0", "a value"),
-    ("set", "set ${1:conv} $0", "defaults of an operator from here on"),
-    ("tied", "tied ${1:name}($2): $0", "a definition with one set of weights for each tuple of arguments"),
-    ("exit", "exit ${1:name} { $0 }", "a further output grown from here"),
-    ("tap", "tap ${1:name} { $0 }", "a side stream to be used later"),
-    ("output", "output ${1:name} = $0", "an explicit output"),
-    ("expect", "expect ${1:512x7x7}", "pins the shape of the trunk"),
-    ("require", 'require ${1:condition} "$2"', "a contract"),
-    ("table", "table ${1:name} { $0 }", "a table of links"),
-)
-_STRUCTURES = (
-    ("if", "if ${1:condition} { $0 }", "a choice made while the network is built"),
-    ("for", "for ${1:i} in ${2:1..n} { $0 }", "repetition with a number"),
-)
+#: What the words write with which statements and structures begin.
+_STATEMENTS = {
+    "net": "net ${1:name}(${2:classes=1000})",
+    "title": 'title "$1"',
+    "paper": 'paper "$1"',
+    "note": 'note "$1"',
+    "variant": "variant ${1:name}($2)",
+    "input": "input ${1:3x224x224}",
+    "use": 'use "$1"',
+    "let": "let ${1:name} = $0",
+    "set": "set ${1:conv} $0",
+    "tied": "tied ${1:name}($2): $0",
+    "exit": "exit ${1:name} { $0 }",
+    "tap": "tap ${1:name} { $0 }",
+    "output": "output ${1:name} = $0",
+    "expect": "expect ${1:512x7x7}",
+    "require": 'require ${1:condition} "$2"',
+    "table": "table ${1:name} { $0 }",
+}
+_STRUCTURES = {"if": "if ${1:condition} { $0 }", "for": "for ${1:i} in ${2:1..n} { $0 }"}
 _OPTIONS = {
     "exit": {"weight": "weight of its loss in the joint loss", "entropy": "leave early below it", "only": "a mode"},
     "output": {"only": "the mode that it exists in: `train` or `eval`"},
@@ -113,7 +110,11 @@ def completion(document: Document, offset: int) -> tuple[Item, ...]:
 
 
 def documentation_of(document: Document | None, label: str, kind: str) -> str:
-    """The documentation of an operator or a definition that ``completion`` left out to be quick."""
+    """The documentation of an item that ``completion`` left out to be quick."""
+    if kind in {ItemKind.KEYWORD, ItemKind.STREAM} and keyword(label):
+        return keyword(label)
+    if kind in {ItemKind.FUNCTION, ItemKind.ATTRIBUTE}:
+        return builtin(label)
     if kind == ItemKind.OPERATOR and label in catalogue():
         return described(Operator(catalogue()[label]))
     if document is None:
@@ -158,9 +159,13 @@ class _Items:
     def _item(self, label: str, kind: ItemKind, **fields: object) -> Item:
         return Item(label, kind, **{"insert": label, "span": self._span, **fields})  # type: ignore[arg-type]
 
-    def _words(self, words: tuple[tuple[str, str, str], ...], rank: int) -> Iterator[Item]:
-        for word, insert, detail in words:
-            yield self._item(word, ItemKind.KEYWORD, insert=insert, detail=detail, is_snippet=True, rank=rank)
+    def _words(self, words: Mapping[str, str], rank: int) -> Iterator[Item]:
+        for word, insert in words.items():
+            yield self._word(word, ItemKind.KEYWORD, insert=insert, is_snippet=True, rank=rank)
+
+    def _word(self, word: str, kind: ItemKind, **fields: object) -> Item:
+        """A word of the language, which says what it is."""
+        return self._item(word, kind, detail=gist(word), documentation=None, **fields)
 
     # Pipelines ---------------------------------------------------------------------------------------------------
 
@@ -174,7 +179,7 @@ class _Items:
                 rank = 1 if binding.kind in _STREAMS else 5
                 kind = _KINDS.get(binding.kind, ItemKind.VALUE)
                 yield self._item(binding.name, kind, detail=str(binding.kind), rank=rank)
-        yield self._item("in", ItemKind.STREAM, detail="what entered the definition", rank=2)
+        yield self._word("in", ItemKind.STREAM, rank=2)
 
     def _callables(self) -> Iterator[Named]:
         module = self._document.module
@@ -184,10 +189,10 @@ class _Items:
 
     def _operators(self) -> Iterator[Item]:
         bare = self._place.wanted == "operator"
-        for keyword, op in catalogue().items():
-            insert = keyword if bare else _snippet(op)
+        for name, op in catalogue().items():
+            insert = name if bare else _snippet(op)
             yield self._item(
-                keyword,
+                name,
                 ItemKind.OPERATOR,
                 insert=insert,
                 detail=summary(op),
@@ -242,15 +247,15 @@ class _Items:
     def _choices(self) -> Iterator[Item]:
         """The words that an argument takes."""
         called = called_at(self._document, self._place)
-        keyword = self._place.keyword
-        if isinstance(called, Operator) and keyword in called.op.model_fields:
-            found = argument(called.op, keyword)
+        name = self._place.keyword
+        if isinstance(called, Operator) and name in called.op.model_fields:
+            found = argument(called.op, name)
             detail = found.description if found is not None else ""
-            words = set(vocabulary(called.op, keyword))
+            words = set(vocabulary(called.op, name))
             words |= {"true", "false"} if found is not None and "true or false" in found.kind else set()
             for word in sorted(words):
                 yield self._item(word, ItemKind.CHOICE, documentation=detail, rank=0)
-        elif keyword == "only":
+        elif name == "only":
             for word in ("train", "eval") if self._place.callee == "output" else ("train",):
                 yield self._item(word, ItemKind.CHOICE, rank=0)
 
@@ -261,13 +266,10 @@ class _Items:
             kind = _KINDS.get(binding.kind, ItemKind.VALUE)
             yield self._item(binding.name, kind, detail=_line(binding.node.span.text), rank=2)
         for name in FUNCTIONS:
-            text = builtin(name)
-            yield self._item(
-                name, ItemKind.FUNCTION, insert=f"{name}($1)", detail=text, documentation=text, is_snippet=True, rank=4
-            )
-        yield self._item("in", ItemKind.STREAM, detail="what entered the definition", rank=3)
+            yield self._word(name, ItemKind.FUNCTION, insert=f"{name}($1)", is_snippet=True, rank=4)
+        yield self._word("in", ItemKind.STREAM, rank=3)
         for word in ("true", "false"):
-            yield self._item(word, ItemKind.KEYWORD, rank=6)
+            yield self._word(word, ItemKind.KEYWORD, rank=6)
 
     def _members(self) -> Iterator[Item]:
         if self._place.subject != "in":
@@ -278,7 +280,7 @@ class _Items:
             for tap in taps(subject) if isinstance(subject, Named) else ():
                 yield self._item(tap.binding.name, ItemKind.STREAM, detail="tap", rank=1)
         for name in STREAM_ATTRIBUTES:
-            yield self._item(name, ItemKind.ATTRIBUTE, detail=builtin(name), rank=2)
+            yield self._word(name, ItemKind.ATTRIBUTE, rank=2)
 
     def _offers(self, alias: Named) -> Iterator[Item]:
         used = used_module(alias)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from archdsl.backends.report.numbers import exact, lengths
 from archdsl.lsp.document import Document
 from archdsl.lsp.lexis import Lexeme
-from archdsl.lsp.meaning import meaning_at
+from archdsl.lsp.meaning import Meaning, Named, meaning_at
+from archdsl.lsp.reading import keyword_at
 from archdsl.lsp.traffic import cost, said, sights, ways
-from archdsl.lsp.wording import described, linked
+from archdsl.lsp.wording import described, keyword, linked, valued
 from archdsl.source import Span
 from archdsl.syntax import tree
 
@@ -26,10 +27,11 @@ class Hover:
 
 
 def hover(document: Document, offset: int) -> Hover | None:
-    """The step at a place with its shapes and costs, and what the name there means; the paper of a ``paper``."""
+    """The step at a place with its shapes and costs, and what the name or word there means; the text of a ``note``."""
     if any(word.kind is Lexeme.COMMENT and word.start <= offset < word.end for word in document.words):
         return None
-    written = _documentation(document, offset)
+    word = keyword_at(document.words, offset)
+    written = _documentation(document, offset) if word is None else None
     if written is not None:
         return written
     found = meaning_at(document.module, offset)
@@ -38,8 +40,11 @@ def hover(document: Document, offset: int) -> Hover | None:
     if found is not None:
         occurrence, meaning = found
         span = occurrence.span
-        parts.append(described(meaning) if meaning is not None else "")
+        parts.append(_described(document, meaning) if meaning is not None else "")
         parts.append(_network(document) if getattr(occurrence, "kind", None) == "network" else "")
+    elif word is not None:
+        span = document.source.span(word.start, word.end)
+        parts.append(keyword(word.text))
     if step is not None:
         figures = _figures(document, step)
         if figures:
@@ -93,6 +98,14 @@ def _figures(document: Document, step: tree.Element) -> str:
     if seen:
         lines.append("receptive field " + " to ".join(lengths(sight) for sight in seen))
     return "  \n".join(line for line in lines if line)
+
+
+def _described(document: Document, meaning: Meaning) -> str:
+    """What a name is, behind the values that it has over all copies of what makes it."""
+    if not isinstance(meaning, Named):
+        return described(meaning)
+    values = valued(document.values(meaning.module.source, meaning.binding.node.span))
+    return f"{values}\n\n{described(meaning)}" if values else described(meaning)
 
 
 def _network(document: Document) -> str:

@@ -8,10 +8,11 @@ from archdsl.lsp.cursor import Cursor, cursor
 from archdsl.lsp.document import Document
 from archdsl.lsp.meaning import Named, Operator, parameters
 from archdsl.lsp.reading import called_at
-from archdsl.lsp.wording import described, remark, signature
+from archdsl.lsp.wording import described, signature
 from archdsl.ops.base import Op
 from archdsl.ops.reference import arguments, summary
 from archdsl.syntax.names import Kind
+from archdsl.syntax.prose import remark
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def _definition(called: Named, place: Cursor) -> Signature:
     shown = tuple(Parameter(item.binding.node.span.text, described(item)) for item in found)
     label = f"{called.binding.name}({', '.join(item.label for item in shown)})"
     free = [name for name in names if name not in place.given]
-    return Signature(label, remark(called.module, called.binding.node.span), shown, _active(names, free, place))
+    return Signature(label, remark(called.module.file, called.binding.node.span), shown, _active(names, free, place))
 
 
 def _active(names: list[str], positional: list[str], place: Cursor) -> int | None:

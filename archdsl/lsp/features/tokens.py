@@ -8,11 +8,11 @@ from enum import StrEnum
 
 from archdsl.graph.functions import FUNCTIONS
 from archdsl.lsp.document import Document
-from archdsl.lsp.lexis import RESERVED, Lexeme, Word
+from archdsl.lsp.lexis import Lexeme, Word
 from archdsl.lsp.meaning import Builtin, Meaning, Named, Operator, meaning
+from archdsl.lsp.reading import is_keyword
 from archdsl.ops import lookup
 from archdsl.syntax.names import Binding, Kind
-from archdsl.syntax.words import STATEMENTS
 
 
 class Role(StrEnum):
@@ -107,7 +107,7 @@ def _unnamed(words: Sequence[Word], index: int) -> Token:
     before = words[index - 1] if index else None
     is_first = before is None or before.kind is Lexeme.LINE or before.text in {";", "{"}
     is_followed_by_equals = index + 1 < len(words) and words[index + 1].text == "="
-    if word.text in RESERVED or (word.text in STATEMENTS and is_first) or word.text == "x":
+    if is_keyword(words, index):
         return Token(word.start, word.end, Role.KEYWORD)
     if is_followed_by_equals and not is_first:
         return Token(word.start, word.end, Role.PROPERTY)

@@ -33,7 +33,7 @@ from rich.table import Table
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tools.bench_draw import pictures  # noqa: E402 - the checkout's own
+from tools.bench_draw import COMPARED, pictures  # noqa: E402 - the checkout's own
 
 NETWORKS = (
     ("resnet50", "torchvision:resnet50"),
@@ -46,7 +46,7 @@ BUILT = (("resnet152", "torchvision:resnet152"), ("densenet201", "torchvision:de
 FEWEST = 6
 
 Tick = Callable[[], None]
-Unit = Literal["ms", "MiB", "us/layer", "boxes", "pt"]
+Unit = Literal["ms", "MiB", "us/layer", "boxes", "pt", "pages", "KiB"]
 
 
 @dataclass(frozen=True)
@@ -333,7 +333,7 @@ BENCHES = (
     Bench("linear", "time for each layer", 1, linear),
     Bench("build", "time to make a module", len(BUILT), build),
     Bench("speed", "time of a pass", 2 * len(NETWORKS), speed),
-    Bench("draw", "size and time of pictures", 8, pictures),
+    Bench("draw", "size and time of pictures", 8 + 4 * len(COMPARED), pictures),
     Bench("memory", "peak memory of a pass", 2 * len(NETWORKS), memory),
 )
 

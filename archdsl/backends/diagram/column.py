@@ -30,6 +30,8 @@ class Branches:
 
 #: The key of a box, or branches.
 Part = str | Branches
+#: Keys of the boxes before and behind something, where there are any.
+Around = tuple[str | None, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,14 @@ class Aside:
 
 
 @dataclass(frozen=True, slots=True)
+class Gathering:
+    """Sources that all lead to the same heads, as the maps of a detector do: they meet behind the last of them."""
+
+    sources: tuple[str, ...]
+    last: str
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
     """A figure as a column: the way from the input to the main output, what goes around, and what stands beside.
 
@@ -63,15 +73,20 @@ class Column:
     arcs: tuple[Arc, ...]
     asides: tuple[Aside, ...]
     tangles: tuple[tuple[str, ...], ...] = ()
+    gatherings: tuple[Gathering, ...] = ()
 
 
 #: Families that may stand on a shortcut which the papers draw as a dotted line.
 _SHORT = frozenset({Family.POOL, Family.RESAMPLE, Family.VIEW})
+#: Sources from which on blocks that share them all are heads.
+_MANY = 3
 
 
 def arrange(figure: Figure) -> Column:
     """Find series and branches in a figure."""
-    return _Arrangement(figure).run()
+    column = _Arrangement(figure, gathers=True).run()
+    is_sound = all(gathering.last in column.series.parts for gathering in column.gatherings)
+    return column if is_sound else _Arrangement(figure, gathers=False).run()
 
 
 def boxes_of(part: Part | Series) -> Iterator[str]:
@@ -97,16 +112,28 @@ def ends(part: Part) -> list[str]:
     return [key for series in part.series if series.parts for key in ends(series.parts[-1])]
 
 
-def spanning(series: Series, arcs: Iterable[Arc]) -> list[tuple[int, int, Arc]]:
-    """Arcs from one part of a series to another, with the places of both; those that span least first."""
+def spanning(series: Series, arcs: Iterable[Arc], around: Around = (None, None)) -> list[tuple[int, int, Arc]]:
+    """Arcs around parts of a series, with the places of both ends; those that span least first.
+
+    The boxes before and behind the branches that the series is one of have places as well, -1 and one after the last.
+    """
     places = {key: place for place, part in enumerate(series.parts) for key in boxes_of(part)}
-    inside = (arc for arc in arcs if arc.tail in places and arc.head in places)
-    spans = [(places[arc.tail], places[arc.head], arc) for arc in inside if places[arc.tail] != places[arc.head]]
-    return sorted(spans, key=lambda span: (span[1] - span[0], span[0]))
+    before, after = around
+    outer = {key: place for key, place in ((before, -1), (after, len(series.parts))) if key is not None}
+    found = (arc for arc in arcs if arc.tail in places or arc.head in places)
+    known = outer | places
+    spans = [(known[arc.tail], known[arc.head], arc) for arc in found if arc.tail in known and arc.head in known]
+    return sorted((span for span in spans if span[1] > span[0] + 1), key=lambda span: (span[1] - span[0], span[0]))
+
+
+def within(series: Series, around: Around = (None, None)) -> Iterator[tuple[Part, Around]]:
+    """Parts of a series, each with the boxes before and behind it."""
+    keys = [around[0], *(part if isinstance(part, str) else None for part in series.parts), around[1]]
+    yield from zip(series.parts, zip(keys, keys[2:], strict=False), strict=True)
 
 
 class _Arrangement:
-    def __init__(self, figure: Figure) -> None:
+    def __init__(self, figure: Figure, *, gathers: bool) -> None:
         self._boxes: dict[str, Box] = {box.key: box for box in figure.boxes()}
         self._into: defaultdict[str, list[str]] = defaultdict(list)
         self._out: defaultdict[str, list[str]] = defaultdict(list)
@@ -118,6 +145,7 @@ class _Arrangement:
         self._arcs: list[Arc] = []
         self._asides: list[Aside] = []
         self._tangles: list[tuple[str, ...]] = []
+        self._gatherings = list(self._gathered()) if gathers else []
 
     def run(self) -> Column:
         main = self._main()
@@ -125,7 +153,24 @@ class _Arrangement:
         inside = set(main)
         for rest in self._components([key for key in self._boxes if key not in inside]):
             self._set_aside(rest)
-        return Column(series, tuple(self._arcs), tuple(self._asides), tuple(self._tangles))
+        tangles, gatherings = tuple(self._tangles), tuple(self._gatherings)
+        return Column(series, tuple(self._arcs), tuple(self._asides), tangles, gatherings)
+
+    def _gathered(self) -> Iterator[Gathering]:
+        """Take blocks with the same sources as if the last source alone led to them; what the others are."""
+        alike: defaultdict[frozenset[str], list[str]] = defaultdict(list)
+        for key, box in self._boxes.items():
+            if box.kind == "block" and len(self._into[key]) >= _MANY:
+                alike[frozenset(self._into[key])].append(key)
+        for found, heads in alike.items():
+            if len(heads) < 2:
+                continue
+            *sources, last = (key for key in self._boxes if key in found)
+            for source in sources:
+                self._out[source] = [head for head in self._out[source] if head not in heads]
+            for head in heads:
+                self._into[head] = [last]
+            yield Gathering(tuple(sources), last)
 
     def _main(self) -> list[str]:
         """Boxes between the first input and the output that is furthest from it."""

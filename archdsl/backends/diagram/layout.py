@@ -169,28 +169,41 @@ def _width(stretch: Sequence[Extent]) -> float:
 
 def _balanced(legal: Sequence[int], extents: Sequence[Extent], columns: int) -> tuple[int, ...]:
     """Cuts into so many columns, or fewer, whose highest is as low as can be, to the point."""
+    bounds = [*pairwise((0, *legal, len(extents)))]
+    stretches = [(start, *_span(extents[start:stop])) for start, stop in bounds]
     low, high = 0.0, _height(extents)
     while high - low > 1:
         middle = (low + high) / 2
-        if len(_greedy(legal, extents, middle)) < columns:
+        if len(_greedy(stretches, middle)) < columns:
             high = middle
         else:
             low = middle
-    return _greedy(legal, extents, high)
+    return _greedy(stretches, high)
 
 
-def _greedy(legal: Sequence[int], extents: Sequence[Extent], limit: float) -> tuple[int, ...]:
-    """Cuts that fill each column up to a height; a stretch without cuts that is higher stands alone."""
+def _span(stretch: Sequence[Extent]) -> tuple[float, float]:
+    """Top and bottom of members."""
+    return min(extent[1] for extent in stretch), max(extent[3] for extent in stretch)
+
+
+def _greedy(stretches: Sequence[tuple[int, float, float]], limit: float) -> tuple[int, ...]:
+    """Cuts that fill each column up to a height; a stretch without cuts that is higher stands alone.
+
+    Parameters
+    ----------
+    stretches
+        Where each begins, its top and its bottom.
+    """
     cuts: list[int] = []
-    top = bottom = 0.0
-    for start, stop in pairwise((0, *legal, len(extents))):
-        stretch = extents[start:stop]
-        upper, lower = min(extent[1] for extent in stretch), max(extent[3] for extent in stretch)
-        if start and max(bottom, lower) - min(top, upper) > limit:
+    _, top, bottom = stretches[0]
+    for start, upper, lower in stretches[1:]:
+        upmost = top if top < upper else upper
+        lowest = bottom if bottom > lower else lower
+        if lowest - upmost > limit:
             cuts.append(start)
-        if start in (0, *cuts[-1:]):
             top, bottom = upper, lower
-        top, bottom = min(top, upper), max(bottom, lower)
+        else:
+            top, bottom = upmost, lowest
     return tuple(cuts)
 
 

@@ -53,9 +53,18 @@ def compose(
 def _header(figure: Figure, width: float) -> Part:
     lines = [Text(BORDER, BORDER + 13, shorten(figure.title, TITLE_SIZE, width, bold=True), TITLE_SIZE, bold=True)]
     if figure.subtitle:
-        subtitle = shorten(figure.subtitle, SUBTITLE_SIZE, width)
+        subtitle = _fitted(figure, width)
         lines.append(Text(BORDER, BORDER + 27, subtitle, SUBTITLE_SIZE, "faint"))
     return Part(None, "header", marks=tuple(lines))
+
+
+def _fitted(figure: Figure, width: float) -> str:
+    """The subtitle, shortened to a width before its totals, which readers look for."""
+    ending = f" · {figure.totals}"
+    room = width - text_width(ending, SUBTITLE_SIZE)
+    if not figure.subtitle.endswith(ending) or text_width(figure.subtitle, SUBTITLE_SIZE) <= width or room < width / 4:
+        return shorten(figure.subtitle, SUBTITLE_SIZE, width)
+    return shorten(figure.subtitle.removesuffix(ending), SUBTITLE_SIZE, room) + ending
 
 
 def _sample(paint: Paint) -> Mark:

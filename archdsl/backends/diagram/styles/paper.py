@@ -10,13 +10,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from archdsl.backends.diagram.boxes import badge_text
-from archdsl.backends.diagram.column import Arc, Aside, Branches, Series, arrange, ends, starts
+from archdsl.backends.diagram.column import Arc, Aside, Branches, Gathering, Series, arrange, ends, starts
 from archdsl.backends.diagram.figure import Box, Figure, Frame, LinkKind, Member, keys_of
 from archdsl.backends.diagram.labels import sentence
 from archdsl.backends.diagram.metrics import shorten, text_width
 from archdsl.backends.diagram.options import Options
 from archdsl.backends.diagram.page import compose, moved
-from archdsl.backends.diagram.scene import Line, Mark, Paint, Part, Point, Scene, Text, rounded
+from archdsl.backends.diagram.scene import Line, Mark, Paint, Part, Point, Scene, Text, bent, rounded
 from archdsl.backends.diagram.styles.graph import PAINTS, arrowed, legend_of, tone_of
 from archdsl.backends.diagram.styles.paper_sizes import (
     BESIDE,
@@ -40,6 +40,8 @@ MAX_UNFOLDED, MAX_BOXES = 44, 84
 _ALL = 10_000
 _BETWEEN_NETWORKS = 34.0
 _HEADING = 26.0
+#: Between what stands beside a column and the lines to its left side, and between these and the lines from there.
+_LANE, _APART = 7.0, 4.0
 
 
 def paint_paper(subjects: Sequence[Subject], options: Options) -> Scene:
@@ -145,9 +147,12 @@ class _Drawing:
         extent = self._sizes.extent(self._main)
         self.left, self.right, self.bottom = extent.left, extent.right, extent.height
         self._draw(self._main, 0.0, 0.0)
+        lanes = [self._gather(gathering) for gathering in column.gatherings]
         # From below to above, so that the line to one does not lead through another.
         for aside in sorted(column.asides, key=self._start, reverse=True):
             self._draw_aside(aside)
+        for gathering, lane in zip(column.gatherings, lanes, strict=True):
+            self._links += (self._gathered(source, gathering.last, lane) for source in gathering.sources)
         notes = [*self._brackets(), *self._resolutions()]
         boxes = [self._box(self._boxes[key], place) for key, place in self._places.items()]
         self.parts = (Part(None, "links", parts=tuple(self._links)), *boxes, Part(None, "labels", parts=tuple(notes)))
@@ -178,6 +183,25 @@ class _Drawing:
             top += extent.height + GAP
         return arcs + [(arc, x + lane) for arc, lane in self._sizes.extent(series).arcs]
 
+    def _gather(self, gathering: Gathering) -> float:
+        """A free lane beside the column for what meets behind its last source."""
+        places = [self._places[key] for key in (*gathering.sources, gathering.last) if key in self._places]
+        top, bottom = min(place.bottom for place in places), places[-1].bottom + BUS
+        lane = max(right for right, high, low in self._reaches if high < bottom and top < low) + _LANE
+        self._reaches.append((lane, top, bottom))
+        self.right = max(self.right, lane)
+        return lane
+
+    def _gathered(self, source: str, last: str, lane: float) -> Part:
+        """The line from a source, below it or beside the column, along a lane to the fork behind the last one."""
+        start, end = self._places[source], self._places[last]
+        fork = end.bottom + BUS
+        level = start.bottom + 3.0 if start.x == end.x else fork
+        points = [(start.x, start.bottom), (start.x, level), (lane, level), (lane, fork), (end.x, fork)]
+        line = bent(tuple(dict.fromkeys(points)), 4.0, PAINTS["flow"])
+        label = sentence("flow", f"from {self._boxes[source].path} to what follows {self._boxes[last].path}")
+        return Part(None, "link flow", label, (line,))
+
     def _start(self, aside: Aside) -> float:
         """How far down an aside begins."""
         return max((self._places[tail].bottom for tail, _ in aside.entering if tail in self._places), default=0.0)
@@ -190,17 +214,46 @@ class _Drawing:
         top = max([0.0, *below] if below or not above else [0.0, min(above)])
         x = self._free(extent, top)
         self._draw(aside.series, x, top)
+        lane = x - extent.left - _LANE
+        first, last = starts(aside.series.parts[0]), ends(aside.series.parts[-1])
         for tail, head in aside.entering:
             if tail in self._places:
-                start, end = self._places[tail], self._places[head]
-                level = min(start.bottom + 3.5, end.top - 4)
-                self._link([(start.x, level), (end.x, level), (end.x, end.top)])
+                self._enter(self._places[tail], self._places[head], None if head in first else lane)
         for tail, head in aside.leaving:
             if head in self._places:
-                start, end = self._places[tail], self._places[head]
-                self._link([(start.x, start.bottom), (start.x, end.middle), (end.x + end.width / 2, end.middle)])
+                self._leave(self._places[tail], self._places[head], None if tail in last else lane - _APART)
         self.right = max(self.right, x + extent.right)
         self.bottom = max(self.bottom, top + extent.height)
+
+    def _enter(self, start: _Place, end: _Place, lane: float | None) -> None:
+        """The line to a box beside the column: from above, or along a lane into its left side."""
+        levels = [start.bottom + below for below in (3.5, 2.0, 5.0)]
+        level = self._clear(levels, start.x, end.x if lane is None else lane)
+        if lane is None:
+            level = min(level, end.top - 4)
+            self._link([(start.x, level), (end.x, level), (end.x, end.top)])
+        else:
+            self._link([(start.x, level), (lane, level), (lane, end.middle), (end.x - end.width / 2, end.middle)])
+
+    def _leave(self, start: _Place, end: _Place, lane: float | None) -> None:
+        """The line from a box beside the column: from below, or from the left if it leads up or others stand below."""
+        right = end.x + end.width / 2
+        level = self._clear([end.middle + share * end.height for share in (0.0, -0.2, 0.2, -0.4, 0.4)], right, start.x)
+        if lane is None and level > start.bottom:
+            self._link([(start.x, start.bottom), (start.x, level), (right, level)])
+            return
+        left = start.x - start.width / 2
+        turn = left - _LANE - _APART if lane is None else lane
+        self._link([(left, start.middle), (turn, start.middle), (turn, level), (right, level)])
+
+    def _clear(self, levels: Sequence[float], left: float, right: float) -> float:
+        """The first level on which a line leads through no box between its ends, or the first of all."""
+        between = [place for place in self._places.values() if left < place.x - place.width / 2 < right]
+
+        def is_clear(level: float) -> bool:
+            return not any(place.top - 1 < level < place.bottom + 1 for place in between)
+
+        return next(filter(is_clear, levels), levels[0])
 
     def _free(self, extent: Extent, top: float) -> float:
         """A middle line to the right on which nothing stands at the height of something."""
@@ -275,10 +328,12 @@ class _Drawing:
         x = -max(extent.left for extent in map(self._sizes.extent, self._main.parts))
         x -= 9 + BRACKET * self._sizes.nesting(self._places.keys())
         widest = 0.0
+        rank = max((len(stream.spatial) for node in self.graph.nodes for stream in node.outputs), default=0)
         for part in self._main.parts:
             nodes = self._boxes[part].nodes if isinstance(part, str) else ()
             spatial = self.graph.nodes[nodes[-1]].outputs[0].spatial if nodes else ()
-            if not isinstance(part, str) or not spatial or spatial == known:
+            # Tables of boxes and the like have a second side too, but no resolution.
+            if not isinstance(part, str) or not spatial or spatial == known or len(spatial) < rank:
                 continue
             known = spatial
             if self._boxes[part].keyword == "input":  # it states its shape itself

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from archdsl.backends.diagram.boxes import badge_text
-from archdsl.backends.diagram.column import Arc, Branches, Part, Series, boxes_of, spanning
+from archdsl.backends.diagram.column import Arc, Around, Branches, Part, Series, boxes_of, spanning, within
 from archdsl.backends.diagram.figure import COLD, Box, Figure, Frame, Member, keys_of
 from archdsl.backends.diagram.labels import paper_words
 from archdsl.backends.diagram.metrics import text_width
@@ -74,16 +74,19 @@ class Sizes:
 
     # Room
 
-    def extent(self, part: Part | Series) -> Extent:
-        """The room of a box, of branches, or of a series with its arcs and the brackets beside it."""
+    def extent(self, part: Part | Series, around: Around = (None, None)) -> Extent:
+        """The room of a box, of branches, or of a series with its arcs and the brackets beside it.
+
+        Arcs lead from and to what is around branches too, so that what holds them is asked first.
+        """
         if part not in self._extents:
-            self._extents[part] = self._measured(part)
+            self._extents[part] = self._measured(part, around)
         return self._extents[part]
 
-    def _measured(self, part: Part | Series) -> Extent:
+    def _measured(self, part: Part | Series, around: Around) -> Extent:
         if isinstance(part, Series):
-            return self._series(part)
-        return self._branches(part) if isinstance(part, Branches) else self._box(part)
+            return self._series(part, around)
+        return self._branches(part, around) if isinstance(part, Branches) else self._box(part)
 
     def _box(self, key: str) -> Extent:
         if self.is_dot(key):
@@ -91,25 +94,25 @@ class Sizes:
         half = (self._width if key in self._trunk else self._natural(key)) / 2
         return Extent(half, half, _TALL if lines_of(self._boxes[key]) else _HEIGHT)
 
-    def _branches(self, branches: Branches) -> Extent:
-        inner = [self.extent(series) for series in branches.series]
+    def _branches(self, branches: Branches, around: Around) -> Extent:
+        inner = [self.extent(series, around) for series in branches.series]
         half = (sum(one.left + one.right for one in inner) + BESIDE * (len(inner) - 1)) / 2
         return Extent(half, half, max(one.height for one in inner) + 2 * BUS)
 
-    def _series(self, series: Series) -> Extent:
-        inner = [self.extent(part) for part in series.parts]
+    def _series(self, series: Series, around: Around) -> Extent:
+        inner = [self.extent(part, beside) for part, beside in within(series, around)]
         rights = [extent.right for extent in inner]
-        arcs = tuple(self._lanes(series, rights))
+        arcs = tuple(self._lanes(series, around, rights))
         right = max([*rights, *(lane + self.label_width(arc) for arc, lane in arcs)], default=0.0)
         left = max((extent.left for extent in inner), default=0.0) + BRACKET * self.nesting(set(boxes_of(series)))
         return Extent(left, right, sum(extent.height for extent in inner) + GAP * max(len(inner) - 1, 0), arcs)
 
-    def _lanes(self, series: Series, rights: Sequence[float]) -> Iterator[tuple[Arc, float]]:
+    def _lanes(self, series: Series, around: Around, rights: Sequence[float]) -> Iterator[tuple[Arc, float]]:
         """Arcs around parts of a series that reach so far to the right, and how far to the right each runs."""
         lanes: list[tuple[int, int, float]] = []
-        for start, end, arc in spanning(series, self._arcs):
+        for start, end, arc in spanning(series, self._arcs, around):
             beside = [room for first, last, room in lanes if first < end and start < last]
-            lane = max([*rights[start : end + 1], *beside]) + _LANE
+            lane = max([*rights[max(start, 0) : end + 1], *beside]) + _LANE
             lanes.append((start, end, lane + self.label_width(arc)))
             yield arc, lane
 

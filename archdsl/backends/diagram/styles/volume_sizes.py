@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import log2, sqrt
 
 from archdsl.backends.diagram.boxes import badge_text
-from archdsl.backends.diagram.column import Arc, Branches, Part, Series, spanning, streams
+from archdsl.backends.diagram.column import Arc, Around, Branches, Part, Series, spanning, streams, within
 from archdsl.backends.diagram.dips import hangs
 from archdsl.backends.diagram.figure import Figure
 from archdsl.backends.diagram.metrics import shorten, text_width
@@ -103,43 +103,46 @@ class Sizes:
 
     # Room
 
-    def extent(self, part: Part | Series) -> Extent:
-        """The room of a box with its caption, of branches, or of a series with its arcs."""
+    def extent(self, part: Part | Series, around: Around = (None, None)) -> Extent:
+        """The room of a box with its caption, of branches, or of a series with its arcs.
+
+        Arcs lead from and to what is around branches too, so that what holds them is asked first.
+        """
         if part not in self._extents:
-            self._extents[part] = self._measured(part)
+            self._extents[part] = self._measured(part, around)
         return self._extents[part]
 
-    def _measured(self, part: Part | Series) -> Extent:
+    def _measured(self, part: Part | Series, around: Around) -> Extent:
         if isinstance(part, Series):
-            return self._series(part)
-        return self._branches(part) if isinstance(part, Branches) else self._box(part)
+            return self._series(part, around)
+        return self._branches(part, around) if isinstance(part, Branches) else self._box(part)
 
     def _box(self, key: str) -> Extent:
         volume, lines = self.volume(key), self.captions[key]
         width = max([volume.width + volume.depth, *(text_width(line, SMALL) for line in lines)])
         return Extent(width, volume.height / 2 + volume.depth, volume.height / 2 + LINE * len(lines) + 2)
 
-    def _branches(self, branches: Branches) -> Extent:
-        inner = [self.extent(series) for series in branches.series]
+    def _branches(self, branches: Branches, around: Around) -> Extent:
+        inner = [self.extent(series, around) for series in branches.series]
         width = max(extent.width for extent in inner)
         total = sum(extent.above + extent.below for extent in inner) + BESIDE * (len(inner) - 1)
         above = inner[0].above if hangs(branches) else total / 2
         return Extent(width, above, total - above)
 
-    def _series(self, series: Series) -> Extent:
+    def _series(self, series: Series, around: Around) -> Extent:
         if not series.parts:
             return Extent(0, 4, 4)
-        inner = [self.extent(part) for part in series.parts]
+        inner = [self.extent(part, beside) for part, beside in within(series, around)]
         width = sum(extent.width for extent in inner) + GAP * (len(inner) - 1)
-        arcs = tuple(self._levels(series, [extent.above for extent in inner]))
+        arcs = tuple(self._levels(series, around, [extent.above for extent in inner]))
         above = max([extent.above for extent in inner] + [height for _, height in arcs])
         return Extent(width, above, max(extent.below for extent in inner), arcs)
 
-    def _levels(self, series: Series, above: Sequence[float]) -> Iterator[tuple[Arc, float]]:
+    def _levels(self, series: Series, around: Around, above: Sequence[float]) -> Iterator[tuple[Arc, float]]:
         """Arcs over a series whose parts reach so far above its axis, and how far above it each runs."""
         levels: list[tuple[int, int, float]] = []
-        for start, end, arc in spanning(series, self._arcs):
-            if end - start < 2 or (end - start == 2 and hangs(series.parts[start + 1])):
+        for start, end, arc in spanning(series, self._arcs, around):
+            if end - start == 2 and start >= 0 and hangs(series.parts[start + 1]):
                 continue
             below = [height for one, two, height in levels if one < end and start < two]
             height = max([*above[start + 1 : end], *below]) + LANE

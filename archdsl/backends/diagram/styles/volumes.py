@@ -10,20 +10,32 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import ceil
+from math import ceil, copysign
 
 from archdsl.backends.diagram.boxes import badge_text
-from archdsl.backends.diagram.column import Arc, Aside, Branches, Series, arrange, boxes_of, ends, spanning, starts
+from archdsl.backends.diagram.column import (
+    Arc,
+    Aside,
+    Branches,
+    Gathering,
+    Series,
+    arrange,
+    boxes_of,
+    ends,
+    spanning,
+    starts,
+    within,
+)
 from archdsl.backends.diagram.dips import hangs, hung
 from archdsl.backends.diagram.figure import Box, Figure, Frame, Member, keys_of
 from archdsl.backends.diagram.labels import sentence
 from archdsl.backends.diagram.metrics import text_width
 from archdsl.backends.diagram.options import Options
 from archdsl.backends.diagram.page import compose
-from archdsl.backends.diagram.scene import Line, Mark, Paint, Part, Point, Polygon, Scene, Text
+from archdsl.backends.diagram.scene import Line, Mark, Paint, Part, Point, Polygon, Scene, Text, bent
 from archdsl.backends.diagram.styles.graph import PAINTS, arrowed, legend_of, tone_of
 from archdsl.backends.diagram.styles.signs import sign
-from archdsl.backends.diagram.styles.volume_sizes import BESIDE, GAP, LINE, SMALL, Sizes, Volume
+from archdsl.backends.diagram.styles.volume_sizes import BESIDE, GAP, LANE, LINE, SMALL, Sizes, Volume
 from archdsl.backends.diagram.subject import Subject, only, unfused
 from archdsl.backends.diagram.untangle import untangled, without_losses
 from archdsl.graph.graph import Graph
@@ -38,6 +50,8 @@ _SHRINK = 1.5
 #: Share of a row that is not worth a row of its own.
 _SHORT = 0.35
 _ROW = 26.0
+#: How far behind a volume the line to branches turns.
+_FORK = 5.0
 #: Room at the beginning of a row for the stream from the one above.
 _TURN = 14.0
 #: Room of a bracket with the number of copies below it.
@@ -62,16 +76,18 @@ def paint_volumes(subjects: Sequence[Subject], options: Options) -> Scene:
 
 def _legend(drawing: _Drawing) -> tuple[list[tuple[str, Mark]], list[tuple[str, Paint]]]:
     swatches, _ = legend_of([drawing.figure], bands=False)
-    return swatches, [("skip", PAINTS["identity"])] if drawing.arcs else []
+    is_skipped = any(arc.kind != "flow" for arc in drawing.arcs)
+    return swatches, [("skip", PAINTS["identity"])] if is_skipped else []
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """A box on the page: left and right end of its front, its axis, and its size."""
+    """A box on the page: left and right end of its front, its axis, its size, and its width with the words below it."""
 
     left: float
     axis: float
     volume: Volume
+    room: float
 
     @property
     def right(self) -> float:
@@ -80,6 +96,11 @@ class _Place:
     @property
     def centre(self) -> float:
         return self.left + self.volume.width / 2
+
+    @property
+    def edge(self) -> float:
+        """The right end of all that is drawn."""
+        return self.centre + (self.volume.depth + self.room) / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +132,7 @@ class _Drawing:
         self._brackets: list[_Bracket] = []
         self._links: list[Part] = []
         self.width = self.height = 0.0
+        self._gatherings = column.gatherings
         self._put_rows(hung(shown, column.arcs, self._sizes.side), column.asides)
         volumes = [self._volume(self._boxes[key], place) for key, place in self._places.items()]
         words = [*self._words(), *map(_bracket, self._brackets)]
@@ -142,6 +164,9 @@ class _Drawing:
             for aside in sorted(filter(self._is_attached, waiting), key=self._left, reverse=True):
                 waiting.remove(aside)
                 self._put_aside(aside)
+            for gathering in self._gatherings:
+                if gathering.last in row.parts:
+                    self._gather(gathering)
 
     def _is_attached(self, aside: Aside) -> bool:
         """Whether what an aside comes from, or leads to, has its place."""
@@ -149,13 +174,16 @@ class _Drawing:
 
     def _rows(self, main: Series) -> list[Series]:
         """Equally long rows of a page's width, broken between boxes that no skip goes around."""
-        widths = [self._sizes.extent(part).width + GAP for part in main.parts]
+        widths = [self._sizes.extent(part, around).width + GAP for part, around in within(main)]
         whole = sum(widths)
         if whole <= MAX_WIDTH * _SHRINK:
             return [main]
         target = whole / ceil(whole / MAX_WIDTH)
         places = {key: place for place, part in enumerate(main.parts) for key in boxes_of(part)}
         spans = [(start, end) for start, end, _ in spanning(main, self.arcs)]
+        for gathering in self._gatherings:
+            inner = [places[key] for key in (*gathering.sources, gathering.last) if key in places]
+            spans.append((min(inner), max(inner) + 1))
         for frame in self.figure.frames():
             inside = [places[key] for key in keys_of(frame) if key in places]
             if frame.count > 1 and inside:
@@ -173,18 +201,29 @@ class _Drawing:
         return [*rows, Series(main.parts[start:])]
 
     def _put(self, series: Series, x: float, axis: float) -> None:
+        """A series with its lines, which need the places of all that is in it."""
+        for inner, height in self._place(series, x, axis):
+            self._connect(inner, height)
+
+    def _place(self, series: Series, x: float, axis: float) -> list[tuple[Series, float]]:
+        """Place what is in a series; the series in it and itself, inner ones first, with their axes."""
+        found: list[tuple[Series, float]] = []
         for part in series.parts:
             extent = self._sizes.extent(part)
             if isinstance(part, str):
                 volume = self._sizes.volume(part)
-                self._places[part] = _Place(x + (extent.width - volume.width - volume.depth) / 2, axis, volume)
+                left = x + (extent.width - volume.width - volume.depth) / 2
+                self._places[part] = _Place(left, axis, volume, extent.width)
             else:
                 top = axis - extent.above
                 for inner in part.series:
                     room = self._sizes.extent(inner)
-                    self._put(inner, x + (extent.width - room.width) / 2, top + room.above)
+                    found += self._place(inner, x + (extent.width - room.width) / 2, top + room.above)
                     top += room.above + room.below + BESIDE
             x += extent.width + GAP
+        return [*found, (series, axis)]
+
+    def _connect(self, series: Series, axis: float) -> None:
         for before, after in pairwise(series.parts):
             for tail in ends(before):
                 for head in starts(after):
@@ -198,6 +237,21 @@ class _Drawing:
         for before, part, after in zip(series.parts, series.parts[1:], series.parts[2:], strict=False):
             if hangs(part) and isinstance(before, str) and isinstance(after, str):
                 self._links.append(self._straight(before, after))
+
+    def _gather(self, gathering: Gathering) -> None:
+        """What leads to the same heads as the last source of a row: below the row to the fork behind that."""
+        last = self._places[gathering.last]
+        sources = [key for key in gathering.sources if key in self._places]
+        level = 5 + max(self._foot(key) for key in (*sources, gathering.last) if self._places[key].axis == last.axis)
+        fork = _fork(last)
+        for key in sources:
+            place, low = self._places[key], self._foot(key) + 5
+            x = place.edge + 4
+            down = [(x, low), (-4.0, low), (-4.0, level)] if place.axis < last.axis else [(x, level)]
+            points = ((place.right, place.axis), (x, place.axis), *down, (fork, level), (fork, last.axis))
+            label = sentence("flow", f"from {self._boxes[key].path} to what follows {self._boxes[gathering.last].path}")
+            self._links.append(Part(None, "link flow", label, (bent(points, 4.0, PAINTS["flow"]),)))
+        self.height = max(self.height, level + 2)
 
     def _straight(self, tail: str, head: str) -> Part:
         """A skip that bridges what hangs below it, with what is done on it."""
@@ -216,9 +270,13 @@ class _Drawing:
         left = self._left(aside)
         right = left + extent.width
         top = BESIDE + max(low for start, end, low in self._reaches() if start < right and left - GAP < end)
+        first = starts(aside.series.parts[0])
+        over = [(tail, head) for tail, head in aside.entering if tail in self._places and head not in first]
+        top += LANE if over else 0.0
         self._put(aside.series, left, top + extent.above)
+        self._links += (self._arc(Arc(tail, head, "flow"), top - LANE) for tail, head in over)
         for tail, head in (*aside.entering, *aside.leaving):
-            if tail in self._places and head in self._places:
+            if tail in self._places and head in self._places and (tail, head) not in over:
                 self._join(self._places[tail], self._places[head], is_fork=(tail, head) in aside.entering)
         self.height = max(self.height, top + extent.above + extent.below)
         self.width = max(self.width, right)
@@ -258,7 +316,9 @@ class _Drawing:
         return self._brackets[-1].bottom
 
     def _left(self, aside: Aside) -> float:
-        return min((self._places[tail].right + GAP for tail, _ in aside.entering if tail in self._places), default=0.0)
+        """Where what stands below begins: behind the line that leads down to it."""
+        tails = [self._places[tail] for tail, _ in aside.entering if tail in self._places]
+        return min((_fork(tail) + 8 for tail in tails), default=0.0)
 
     # Lines
 
@@ -270,19 +330,21 @@ class _Drawing:
         if tail.axis == head.axis:
             self._link([start, end])
             return
-        x = tail.right + tail.volume.depth + 5 if is_fork else head.left - 7
+        x = _fork(tail) if is_fork else head.left - 7
         self._link([start, (x, tail.axis), (x, head.axis), end])
 
     def _arc(self, arc: Arc, level: float) -> Part:
-        """A skip above what it goes around."""
+        """A skip above what it goes around; where it leaves or joins the lines of branches, it runs along them."""
         tail, head = self._places[arc.tail], self._places[arc.head]
-        x = tail.right + tail.volume.depth + 4
+        x = tail.right + tail.volume.depth + 4 if tail.axis == head.axis else _fork(tail)
         way = [(head.left - 7, level), (head.left - 7, head.axis), (head.left, head.axis)]
         if self._sizes.is_dot(arc.head):
-            way = [(head.centre, level), (head.centre, head.axis - head.volume.height / 2)]
+            edge = copysign(head.volume.height / 2, level - head.axis)
+            way = [(head.centre, level), (head.centre, head.axis + edge)]
         label = sentence(arc.kind, f"from {self._boxes[arc.tail].path} to {self._boxes[arc.head].path}")
         points = [(x, tail.axis), (x, level), *way]
-        return Part(None, f"link {arc.kind}", label, arrowed(points, PAINTS["identity"]))
+        paint = PAINTS["flow" if arc.kind == "flow" else "identity"]
+        return Part(None, f"link {arc.kind}", label, arrowed(points, paint))
 
     # Marks
 
@@ -311,6 +373,11 @@ class _Drawing:
                 role = "text" if number == 0 else "faint"
                 text = Text(centre, base + LINE * (number + 1) - 1, line, SMALL, role, anchor="middle")
                 yield Part(None, "size", marks=(text,))
+
+
+def _fork(tail: _Place) -> float:
+    """Where the lines to branches behind a box turn, clear of the words below it."""
+    return max(tail.right + tail.volume.depth + _FORK, tail.edge + 3)
 
 
 def _bracket(bracket: _Bracket) -> Part:

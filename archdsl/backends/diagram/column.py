@@ -248,20 +248,24 @@ class _Arrangement:
 
     def _without_shortcuts(self, ways: list[list[str]], entry: str, end: str) -> list[list[str]]:
         """The ways without those that only fit the shape of a skip, which become arcs."""
-        kinds = [self._shortcut(way, entry, end) for way in ways]
+        longest = max(map(len, ways))
+        kinds = [self._shortcut(way, entry, end, is_longest=len(way) == longest) for way in ways]
         if None not in kinds:
             return ways
         self._arcs += [Arc(entry, end, kind, tuple(way)) for way, kind in zip(ways, kinds, strict=True) if kind]
         return [way for way, kind in zip(ways, kinds, strict=True) if kind is None]
 
-    def _shortcut(self, way: Sequence[str], entry: str, end: str) -> LinkKind | None:
-        """What kind of skip a way is, if it is one: a projection into a sum, or nothing but a change of shape."""
+    def _shortcut(self, way: Sequence[str], entry: str, end: str, *, is_longest: bool) -> LinkKind | None:
+        """What kind of skip a way is, if it is one: a projection into a sum, or nothing but a change of shape.
+
+        A convolution alone is a projection, whatever its window, if another way is longer.
+        """
         boxes = [self._boxes[key] for key in way]
         if self._boxes[end].family is not Family.MERGE or any(box.kind != "operator" for box in boxes):
             return None
         if self._boxes[end].keyword != "add":
             return "identity" if all(box.family is Family.VIEW for box in boxes) else None
-        is_projection = len(way) == 1 and self._kinds.get((entry, way[0])) == "projection"
+        is_projection = len(way) == 1 and boxes[0].family is Family.CONV and not is_longest
         return "projection" if is_projection or all(box.family in _SHORT for box in boxes) else None
 
     def _components(self, keys: Sequence[str]) -> list[list[str]]:

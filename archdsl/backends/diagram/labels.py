@@ -47,10 +47,16 @@ def common_caption(captions: Sequence[str]) -> str:
     return " ".join(shared) or captions[0]
 
 
-def range_text(first: str, last: str) -> str:
-    """Names of the first and last copy as a range: ``bottleneck2–4``."""
+def range_text(first: str, last: str, definition: str = "") -> str:
+    """Names of the first and last copy as a range: ``bottleneck2–4``.
+
+    The number is set apart from the name of a ``definition`` that ends in a digit itself: ``block17 1–20``.
+    """
     if first == last:
         return first
+    numbers = [name.removeprefix(definition) for name in (first, last) if name.startswith(definition)]
+    if definition[-1:].isdigit() and len(numbers) == 2 and all(map(str.isdigit, numbers)):
+        return f"{definition} {numbers[0]}–{numbers[1]}"
     stem = re.match(r"(.*?)\d*$", first)
     if stem and stem[1] and last.startswith(stem[1]) and last[len(stem[1]) :].isdigit():
         return f"{first}–{last[len(stem[1]) :]}"
@@ -82,7 +88,7 @@ def sentence(*parts: str) -> str:
 def block_titles(block: Block, last: str) -> tuple[str, str]:
     """The bold name of a block, of copies as a range; and what it is a call of, or how it was called."""
     scope, caption = block.scope, block.call.caption
-    name = range_text(scope.name, last) if last else scope.name
+    name = range_text(scope.name, last, scope.definition or "") if last else scope.name
     if scope.kind in ("exit", "tap"):
         return f"{scope.kind} {name}", caption if block.call is not scope else ""
     if scope.kind == "structure" and not last:

@@ -1,23 +1,29 @@
 """Style ``paper``: the tall column of flat boxes that papers print, with skips around it.
 
 Sizes stand on the left, brackets around what repeats; several networks stand side by side (compare He, Zhang, Ren, Sun:
-Deep residual learning for image recognition, arXiv:1512.03385, figure 3).
+Deep residual learning for image recognition, arXiv:1512.03385, figure 3). One that is too tall for a page is cut into
+columns.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import pairwise
+from math import log
 
-from archdsl.backends.diagram.boxes import badge_text
-from archdsl.backends.diagram.column import Arc, Aside, Branches, Gathering, Series, arrange, ends, starts
-from archdsl.backends.diagram.figure import Box, Figure, Frame, LinkKind, Member, keys_of
+from archdsl.backends.diagram.column import Arc, Aside, Branches, Gathering, Series, arrange, boxes_of, ends, starts
+from archdsl.backends.diagram.column import Part as Piece
+from archdsl.backends.diagram.figure import Box, Figure, Frame, LinkKind, keys_of
 from archdsl.backends.diagram.labels import sentence
 from archdsl.backends.diagram.metrics import shorten, text_width
 from archdsl.backends.diagram.options import Options
 from archdsl.backends.diagram.page import compose, moved
-from archdsl.backends.diagram.scene import Line, Mark, Paint, Part, Point, Scene, Text, bent, rounded
+from archdsl.backends.diagram.scene import Mark, Paint, Part, Point, Scene, Text, bent, rounded
 from archdsl.backends.diagram.styles.graph import PAINTS, arrowed, legend_of, tone_of
+from archdsl.backends.diagram.styles.paper_brackets import Place, brackets
+from archdsl.backends.diagram.styles.paper_columns import Drawn, Foot, chosen, column_of, free, side_by_side
 from archdsl.backends.diagram.styles.paper_sizes import (
     BESIDE,
     BRACKET,
@@ -39,6 +45,9 @@ from archdsl.ops.base import Family
 MAX_UNFOLDED, MAX_BOXES = 44, 84
 _ALL = 10_000
 _BETWEEN_NETWORKS = 34.0
+#: Height to width from which on a picture is cut into columns, and that of a page; the widest, width to height.
+MAX_ASPECT, PAGE_ASPECT, MAX_WIDE = 2.5, 1.32, 1.6
+MAX_COLUMNS = 8
 _HEADING = 26.0
 #: Between what stands beside a column and the lines to its left side, and between these and the lines from there.
 _LANE, _APART = 7.0, 4.0
@@ -53,16 +62,32 @@ def paint_paper(subjects: Sequence[Subject], options: Options) -> Scene:
         A block that is to be open or closed does not exist.
     """
     drawings = [_Drawing(subject.graph, _figure(subject, options)) for subject in subjects]
+    if len(drawings) > 1:
+        return _scene(drawings, [drawing.columns() for drawing in drawings], options)
+    drawing = drawings[0]
+    whole = _scene(drawings, [drawing.columns()], options)
+    if whole.height <= MAX_ASPECT * whole.width:
+        return whole
+    found = (_scene(drawings, [drawing.columns(cuts)], options) for cuts in drawing.cuts())
+    return min((whole, *(scene for scene in found if scene.width <= MAX_WIDE * scene.height)), key=_from_page)
+
+
+def _from_page(scene: Scene) -> float:
+    """How far a picture is from the shape of a page."""
+    return abs(log(scene.height / scene.width / PAGE_ASPECT))
+
+
+def _scene(drawings: Sequence[_Drawing], drawn: Sequence[Drawn], options: Options) -> Scene:
+    """Networks as they are drawn, side by side."""
     alone = len(drawings) == 1
     parts: list[Part] = []
     right, bottom = 0.0, 0.0
-    for drawing in drawings:
+    for drawing, one in zip(drawings, drawn, strict=True):
         heading = () if alone else (_heading(drawing),)
-        drawn = Part(None, "network", drawing.graph.name, parts=(*drawing.parts, *heading))
-        width = drawing.right + drawing.left
-        parts.append(moved(drawn, right + drawing.left, 0.0 if alone else _HEADING))
-        right += width + _BETWEEN_NETWORKS
-        bottom = max(bottom, drawing.bottom + (0.0 if alone else _HEADING))
+        network = Part(None, "network", drawing.graph.name, parts=(*one.parts, *heading))
+        parts.append(moved(network, right + one.left, 0.0 if alone else _HEADING))
+        right += one.right + one.left + _BETWEEN_NETWORKS
+        bottom = max(bottom, one.bottom + (0.0 if alone else _HEADING))
     figures = [drawing.figure for drawing in drawings]
     swatches, strokes = _legend(drawings) if options.legend else ([], [])
     return compose(_together(figures), right - _BETWEEN_NETWORKS, bottom, parts, swatches, strokes)
@@ -112,24 +137,6 @@ def _heading(drawing: _Drawing) -> Part:
     return Part(None, "heading", marks=(name, totals))
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a box stands."""
-
-    x: float
-    top: float
-    width: float
-    height: float
-
-    @property
-    def bottom(self) -> float:
-        return self.top + self.height
-
-    @property
-    def middle(self) -> float:
-        return self.top + self.height / 2
-
-
 class _Drawing:
     """One network, its middle line at 0 and its top at 0."""
 
@@ -140,7 +147,7 @@ class _Drawing:
         lone = figure.only_output()
         self._main = Series(tuple(part for part in column.series.parts if part != lone))
         self._sizes = Sizes(graph, figure, self._main, column.arcs)
-        self._places: dict[str, _Place] = {}
+        self._places: dict[str, Place] = {}
         self._reaches: list[tuple[float, float, float]] = []
         self._links: list[Part] = []
         self.kinds = {arc.kind for arc in column.arcs}
@@ -153,9 +160,32 @@ class _Drawing:
             self._draw_aside(aside)
         for gathering, lane in zip(column.gatherings, lanes, strict=True):
             self._links += (self._gathered(source, gathering.last, lane) for source in gathering.sources)
-        notes = [*self._brackets(), *self._resolutions()]
-        boxes = [self._box(self._boxes[key], place) for key, place in self._places.items()]
-        self.parts = (Part(None, "links", parts=tuple(self._links)), *boxes, Part(None, "labels", parts=tuple(notes)))
+        boxes = tuple(self._box(self._boxes[key], place) for key, place in self._places.items())
+        labels = tuple(brackets(figure, graph.name, self._places))
+        self._drawn = Drawn(tuple(self._links), boxes, labels, self.left, self.right, self.bottom)
+
+    def columns(self, cuts: Sequence[Foot] = ()) -> Drawn:
+        """The network as one column, or as several cut from it."""
+        sizes = list(self._resolutions(cuts))
+        left = max([self._drawn.left, *(-label.x + text_width(label.text, SMALL) for label in sizes)])
+        labels = (*self._drawn.labels, *(Part(None, "size", marks=(label,)) for label in sizes))
+        drawn = replace(self._drawn, labels=labels, left=left)
+        return side_by_side(drawn, cuts, PAINTS["flow"]) if cuts else drawn
+
+    def cuts(self) -> Iterator[tuple[Foot, ...]]:
+        """Where to cut the network into two columns, three and so on."""
+        feet = free(list(self._feet()), self._drawn)
+        ways = (chosen(feet, self.bottom, count) for count in range(2, MAX_COLUMNS + 1))
+        return filter(None, ways)
+
+    def _feet(self) -> Iterator[Foot]:
+        """Where each box of the main series ends that another part stands below."""
+        stages = {key: member.key for member in self.figure.members for key in keys_of(member)}
+        for part, after in pairwise(self._main.parts):
+            if isinstance(part, str):
+                heads = starts(after)
+                top = min(self._places[key].top for key in heads)
+                yield Foot(self._places[part].bottom, top, all(stages[part] != stages[key] for key in heads))
 
     # Places
 
@@ -172,7 +202,7 @@ class _Drawing:
         for part in series.parts:
             extent = self._sizes.extent(part)
             if isinstance(part, str):
-                self._places[part] = _Place(x, top, extent.left + extent.right, extent.height)
+                self._places[part] = Place(x, top, extent.left + extent.right, extent.height)
                 self._reaches.append((x + extent.right, top, top + extent.height))
             else:
                 start = x - extent.left
@@ -225,7 +255,7 @@ class _Drawing:
         self.right = max(self.right, x + extent.right)
         self.bottom = max(self.bottom, top + extent.height)
 
-    def _enter(self, start: _Place, end: _Place, lane: float | None) -> None:
+    def _enter(self, start: Place, end: Place, lane: float | None) -> None:
         """The line to a box beside the column: from above, or along a lane into its left side."""
         levels = [start.bottom + below for below in (3.5, 2.0, 5.0)]
         level = self._clear(levels, start.x, end.x if lane is None else lane)
@@ -235,7 +265,7 @@ class _Drawing:
         else:
             self._link([(start.x, level), (lane, level), (lane, end.middle), (end.x - end.width / 2, end.middle)])
 
-    def _leave(self, start: _Place, end: _Place, lane: float | None) -> None:
+    def _leave(self, start: Place, end: Place, lane: float | None) -> None:
         """The line from a box beside the column: from below, or from the left if it leads up or others stand below."""
         right = end.x + end.width / 2
         level = self._clear([end.middle + share * end.height for share in (0.0, -0.2, 0.2, -0.4, 0.4)], right, start.x)
@@ -275,7 +305,7 @@ class _Drawing:
             for inner in part.series if isinstance(part, Branches) else ():
                 self._connect(inner)
 
-    def _join(self, tail: _Place, head: _Place, *, is_fork: bool) -> None:
+    def _join(self, tail: Place, head: Place, *, is_fork: bool) -> None:
         if tail.x == head.x:
             self._link([(tail.x, tail.bottom), (head.x, head.top)])
             return
@@ -302,7 +332,7 @@ class _Drawing:
 
     # Marks
 
-    def _box(self, box: Box, place: _Place) -> Part:
+    def _box(self, box: Box, place: Place) -> Part:
         tone = tone_of(box)
         paint = Paint(f"{tone}.fill", f"{tone}.line", 0.8)
         left = place.x - place.width / 2
@@ -322,50 +352,17 @@ class _Drawing:
             marks.append(Text(place.x, base + 9.5 * (number + 1), text, SMALL, f"{tone}.text", anchor="middle"))
         return Part(identifier, role, box.spoken, tuple(marks))
 
-    def _resolutions(self) -> Iterator[Part]:
-        """Where the resolution changes along the column, what it is from there on."""
-        known: tuple[int, ...] = ()
-        x = -max(extent.left for extent in map(self._sizes.extent, self._main.parts))
-        x -= 9 + BRACKET * self._sizes.nesting(self._places.keys())
-        widest = 0.0
-        rank = max((len(stream.spatial) for node in self.graph.nodes for stream in node.outputs), default=0)
+    def _resolutions(self, cuts: Sequence[Foot]) -> Iterator[Text]:
+        """Where the resolution changes along the column, and at the head of each new one, what it is from there on."""
+        columns: defaultdict[int, list[Piece]] = defaultdict(list)
         for part in self._main.parts:
-            nodes = self._boxes[part].nodes if isinstance(part, str) else ()
-            spatial = self.graph.nodes[nodes[-1]].outputs[0].spatial if nodes else ()
-            # Tables of boxes and the like have a second side too, but no resolution.
-            if not isinstance(part, str) or not spatial or spatial == known or len(spatial) < rank:
-                continue
-            known = spatial
-            if self._boxes[part].keyword == "input":  # it states its shape itself
-                continue
-            text = "x".join(map(str, spatial))
-            place = self._places[part]
-            widest = max(widest, text_width(text, SMALL))
-            yield Part(None, "size", marks=(Text(x, place.middle + 2.5, text, SMALL, "faint", anchor="end"),))
-        self.left = max(self.left, -x + widest)
-
-    def _brackets(self) -> Iterator[Part]:
-        for member in self.figure.members:
-            yield from self._bracket(member)[0]
-
-    def _bracket(self, member: Member) -> tuple[list[Part], float | None]:
-        """Brackets in and around a member, and how far to the left they reach."""
-        if not isinstance(member, Frame):
-            place = self._places.get(member.key)
-            return [], None if place is None else place.x - place.width / 2
-        inner = [self._bracket(part) for part in member.members]
-        parts = [part for found, _ in inner for part in found]
-        left = min((reach for _, reach in inner if reach is not None), default=None)
-        if left is None or member.count == 1:
-            return parts, left
-        places = [self._places[key] for key in keys_of(member) if key in self._places]
-        top, bottom, x = min(p.top for p in places) - 2, max(p.bottom for p in places) + 2, left - 6
-        line = Line(((x + 3, top), (x, top), (x, bottom), (x + 3, bottom)), Paint(stroke="text", width=0.9))
-        badge = badge_text(member.count)
-        text = Text(x - 3, (top + bottom) / 2 + 3, badge, SIZE, bold=True, anchor="end")
-        identifier = f"{self.graph.name}.{member.path}"
-        parts.append(Part(identifier, "bracket", member.spoken, (line, text)))
-        return parts, x - 3 - text_width(badge, SIZE, bold=True)
+            bottom = max(self._places[key].bottom for key in boxes_of(part))
+            columns[column_of(bottom, cuts)].append(part)
+        for parts in columns.values():
+            keys = {key for part in parts for key in boxes_of(part)}
+            x = -max(self._sizes.extent(part).left for part in parts) - 9 - BRACKET * self._sizes.nesting(keys)
+            for place, text in self._sizes.resolutions(parts):
+                yield Text(x, self._places[place].middle + 2.5, text, SMALL, "faint", anchor="end")
 
 
 #: Streams around something: a plain one, one that comes back as it was, and one that is made to fit.

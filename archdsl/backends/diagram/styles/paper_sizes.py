@@ -44,10 +44,12 @@ class Sizes:
 
     def __init__(self, graph: Graph, figure: Figure, main: Series, arcs: Sequence[Arc]) -> None:
         self._graph, self._figure, self._arcs = graph, figure, arcs
+        self._rank = max((len(stream.spatial) for node in graph.nodes for stream in node.outputs), default=0)
         self._boxes = {box.key: box for box in figure.boxes()}
         self._trunk = {part for part in main.parts if isinstance(part, str) and not self.is_dot(part)}
         self._width = max(map(self._natural, self._trunk), default=_MIN_WIDTH)
         self._extents: dict[Part | Series, Extent] = {}
+        self._squeezed = set(self._squeezes(main))
 
     # Boxes
 
@@ -71,6 +73,33 @@ class Sizes:
         widths = [text_width(self.words(key), SIZE)]
         widths += [text_width(line, SMALL) for line in lines_of(self._boxes[key])]
         return min(max(max(widths) + 14, _MIN_WIDTH), _MAX_WIDTH)
+
+    # Resolutions
+
+    def resolutions(self, parts: Sequence[Part]) -> Iterator[tuple[str, str]]:
+        """Boxes in a series at which the resolution changes, and what it is from there on."""
+        known: tuple[int, ...] = ()
+        for part in parts:
+            spatial = self._spatial(part) if isinstance(part, str) else ()
+            # Tables of boxes and the like have a second side too, but no resolution.
+            if not isinstance(part, str) or part in self._squeezed or spatial == known or len(spatial) < self._rank:
+                continue
+            known = spatial
+            if spatial and self._boxes[part].keyword != "input":  # an input states its shape itself
+                yield part, "x".join(map(str, spatial))
+
+    def _spatial(self, key: str) -> tuple[int, ...]:
+        """Height and width, and so on, of what a box yields; none of what is reshaped, whose axes may mean anything."""
+        nodes = self._boxes[key].nodes if self._boxes[key].keyword != "reshape" else ()
+        return self._graph.nodes[nodes[-1]].outputs[0].spatial if nodes else ()
+
+    def _squeezes(self, main: Series) -> Iterator[str]:
+        """Boxes that look at a whole map to weigh it, as in squeeze-excitation, while it goes around them as it is."""
+        for start, end, arc in spanning(main, self._arcs):
+            size = self._spatial(arc.tail)
+            inside = [part for part in main.parts[start + 1 : end] if isinstance(part, str)]
+            if size == self._spatial(arc.head) and set(size) != {1}:
+                yield from (key for key in inside if set(self._spatial(key)) == {1})
 
     # Room
 

@@ -62,6 +62,7 @@ class Sizes:
     def __init__(self, graph: Graph, figure: Figure, arcs: Sequence[Arc]) -> None:
         self._graph, self._arcs = graph, arcs
         self._boxes = {box.key: box for box in figure.boxes()}
+        self._rank = max((len(stream.spatial) for node in graph.nodes for stream in node.outputs), default=0)
         feeds = {link.head: link.tail for link in streams(figure)}
         self.captions = {key: tuple(self._caption(key, feeds.get(key))) for key in self._boxes}
         self._extents: dict[Part | Series, Extent] = {}
@@ -95,6 +96,9 @@ class Sizes:
         if box.kind == "output":
             yield from (word for line in box.details[1:] for word in line.split(" · "))
         if stream is None or not stream.shape or self.is_dot(key):
+            return
+        if box.keyword == "reshape" or 0 < len(stream.spatial) < self._rank:  # a table of boxes, say: no channels
+            yield f"{'x'.join(map(str, stream.shape))}{'' if is_named else badge}"
             return
         yield f"{stream.channels}{'' if is_named else badge}"
         before = self._stream(feed) if feed is not None else None

@@ -129,6 +129,7 @@ class _Drawing:
         lone = figure.only_output()
         shown = Series(tuple(part for part in column.series.parts if part != lone))
         self._places: dict[str, _Place] = {}
+        self._feet: dict[str, float] = {}  # how far down the rows above are taken, by the boxes in them
         self._brackets: list[_Bracket] = []
         self._links: list[Part] = []
         self.width = self.height = 0.0
@@ -167,6 +168,7 @@ class _Drawing:
             for gathering in self._gatherings:
                 if gathering.last in row.parts:
                     self._gather(gathering)
+            self._feet = dict.fromkeys(self._places, self.height) | self._feet
 
     def _is_attached(self, aside: Aside) -> bool:
         """Whether what an aside comes from, or leads to, has its place."""
@@ -245,7 +247,8 @@ class _Drawing:
         level = 5 + max(self._foot(key) for key in (*sources, gathering.last) if self._places[key].axis == last.axis)
         fork = _fork(last)
         for key in sources:
-            place, low = self._places[key], self._foot(key) + 5
+            place = self._places[key]
+            low = 5 + self._feet.get(key, self._foot(key))
             x = place.edge + 4
             down = [(x, low), (-4.0, low), (-4.0, level)] if place.axis < last.axis else [(x, level)]
             points = ((place.right, place.axis), (x, place.axis), *down, (fork, level), (fork, last.axis))

@@ -271,6 +271,12 @@ class Network:
         ------
         ValueError
             There is no such column.
+
+        Notes
+        -----
+        With the same running statistics of norms it computes what the whole network does where all joins keep to the
+        column. Those statistics are a mixture over all columns: measured anew in the column alone, as
+        ``torch.optim.swa_utils.update_bn`` does, they are worth several points of accuracy.
         """
         from archdsl.graph.columns import extract
 

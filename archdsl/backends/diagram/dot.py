@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from archdsl.backends.diagram.boxes import badge_text, box_details, box_title, frame_label_size
+from archdsl.backends.diagram.dot_lines import DotLines
 from archdsl.backends.diagram.figure import Box, Figure, Frame, Junction, Link, LinkKind, Member, keys_of
 from archdsl.backends.diagram.theme import LIGHT, Tone, tone_name
 from archdsl.backends.diagram.valley import levels, spine
@@ -32,6 +34,7 @@ _STYLES: dict[LinkKind, dict[str, str]] = {
     "reference": {"weight": "1"},
     "tied": {"style": "dotted", "constraint": "false", "dir": "none"},
 }
+_ARROWS = {"arrowsize": "0.6"}
 _SHAPES = {Family.POOL: "invtrapezium", Family.RESAMPLE: "trapezium", Family.ATTENTION: "octagon"}
 
 
@@ -54,7 +57,9 @@ def layout_source(sheet: Sheet, direction: Direction, *, fast: bool = False) -> 
 
     ``fast`` trades beauty for time.
     """
-    graph = _digraph(direction)
+    graph = DotLines("network")
+    graph.attr("graph", **_spacing(direction))
+    graph.attr("edge", **_ARROWS)
     if sum(1 for member in sheet.members for _ in keys_of(member)) > LARGE:
         graph.attr("graph", nslimit="0.3")
     if fast:
@@ -64,28 +69,25 @@ def layout_source(sheet: Sheet, direction: Direction, *, fast: bool = False) -> 
     graph.attr("node", shape="box", fixedsize="true", label="")
     straight = frozenset(spine(sheet.links))
     groups = levels(sheet.members, sheet.links, sheet.rising) if sheet.rising else []
+    alike = {} if sheet.rising else _alike(sheet.links)
     for member in sheet.members:
-        _place(graph, member, straight, sheet.rising)
-    for group in groups:
-        with graph.subgraph() as level:
-            level.attr(rank="same")
-            for key in group:
-                level.node(key)
+        _place(graph, member, straight, sheet.rising, alike)
+    _level(graph, [*groups, *_abreast(sheet.members, alike)])
     writer = _LinkWriter(graph, straight, sheet.rising, groups, _slanted(sheet.members), direction)
     for link in (*sheet.links, *sheet.enters):
         writer.write(link)
     _ends(graph, sheet)
-    return str(graph.source)
+    return graph.source
 
 
-def _ends(graph: Digraph, sheet: Sheet) -> None:
+def _ends(graph: DotLines, sheet: Sheet) -> None:
     """Points at the top and at the bottom where the sheet joins its neighbours."""
     for name, rank, is_used in ((ENTRY, "source", bool(sheet.enters)), (EXIT, "sink", sheet.leaves is not None)):
         if not is_used:
             continue
-        with graph.subgraph() as end:
-            end.attr(rank=rank)
-            end.node(name, shape="point", width="0.01", height="0.01", group="spine")
+        with graph.subgraph():
+            graph.attr("graph", rank=rank)
+            graph.node(name, shape="point", width="0.01", height="0.01", group="spine")
     if sheet.leaves is not None:
         graph.edge(sheet.leaves, EXIT, arrowhead="none", weight="12")
 
@@ -104,15 +106,54 @@ def readable_source(figure: Figure, direction: Direction) -> str:
 
 
 def _digraph(direction: Direction) -> Digraph:
-    from graphviz import Digraph  # takes a tenth of a second, which only drawing should cost
+    from graphviz import Digraph  # takes a tenth of a second, which only this format should cost
 
     graph = Digraph("network")
-    graph.attr("graph", rankdir=direction, nodesep="0.3", ranksep="0.16", margin="0", pad="0")
-    graph.attr("edge", arrowsize="0.6")
+    graph.attr("graph", **_spacing(direction))
+    graph.attr("edge", **_ARROWS)
     return graph
 
 
-def _place(graph: Digraph, member: Member, straight: frozenset[str], rising: frozenset[str]) -> None:
+def _spacing(direction: Direction) -> dict[str, str]:
+    return {"rankdir": direction, "nodesep": "0.3", "ranksep": "0.16", "margin": "0", "pad": "0"}
+
+
+def _alike(links: Sequence[Link]) -> dict[str, tuple[str, str]]:
+    """Where the streams of what has just one on each side come from and go to."""
+    tails: defaultdict[str, list[str]] = defaultdict(list)
+    heads: defaultdict[str, list[str]] = defaultdict(list)
+    for link in links:
+        if link.kind != "tied":
+            heads[link.tail].append(link.head)
+            tails[link.head].append(link.tail)
+    return {key: (tails[key][0], heads[key][0]) for key in heads if len(heads[key]) == len(tails.get(key, ())) == 1}
+
+
+def _abreast(members: Sequence[Member], alike: Mapping[str, tuple[str, str]]) -> Iterator[tuple[str, ...]]:
+    """Boxes of one frame that are branches by themselves between the same two: they stand on one level."""
+    branches: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for member in members:
+        if isinstance(member, Box) and member.key in alike:
+            branches[alike[member.key]].append(member.key)
+    return (tuple(keys) for keys in branches.values() if len(keys) > 1)
+
+
+def _level(graph: DotLines, groups: Iterable[Sequence[str]]) -> None:
+    """Put what belongs to a group on one level."""
+    for group in groups:
+        with graph.subgraph():
+            graph.attr("graph", rank="same")
+            for key in group:
+                graph.node(key)
+
+
+def _place(
+    graph: DotLines,
+    member: Member,
+    straight: frozenset[str],
+    rising: frozenset[str],
+    alike: Mapping[str, tuple[str, str]],
+) -> None:
     group = {}
     if not isinstance(member, Frame) and member.key in straight:
         group = {"group": "rise" if member.key in rising else "spine"}
@@ -122,10 +163,11 @@ def _place(graph: Digraph, member: Member, straight: frozenset[str], rising: fro
         graph.node(member.key, width=_inches(member.width), height=_inches(member.height), **group)
     else:
         width, height = frame_label_size(member)
-        with graph.subgraph(name=f"cluster_{member.key}") as cluster:
-            cluster.attr(label=_blank(width, height), labeljust="l", margin="7")
+        with graph.subgraph(f"cluster_{member.key}"):
+            graph.attr("graph", label=_blank(width, height), labeljust="l", margin="7")
             for part in member.members:
-                _place(cluster, part, straight, rising)
+                _place(graph, part, straight, rising, alike)
+            _level(graph, _abreast(member.members, alike))
 
 
 def _blank(width: float, height: float) -> str:
@@ -183,7 +225,7 @@ def _tone(box: Box) -> Tone:
 class _LinkWriter:
     """Adds links to a graph; what leads up the far side of a valley is given backwards, so that it points upwards."""
 
-    graph: Digraph
+    graph: DotLines
     straight: frozenset[str]
     rising: frozenset[str]
     groups: Sequence[tuple[str, ...]]

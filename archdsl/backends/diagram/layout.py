@@ -208,19 +208,19 @@ def _greedy(stretches: Sequence[tuple[int, float, float]], limit: float) -> tupl
 
 
 def _cut(sheet: Sheet, cuts: Sequence[int]) -> list[Sheet]:
-    """Sheets between cuts, with the links that enter each."""
+    """Sheets between cuts, with the links that enter each; streams from one box to another share the line there."""
     sheets: list[Sheet] = []
     bounds = (0, *cuts, len(sheet.members))
     homes = {key: place for place, member in enumerate(sheet.members) for key in keys_of(member)}
     for start, stop in pairwise(bounds):
         inner = [link for link in sheet.links if start <= homes[link.tail] < stop and start <= homes[link.head] < stop]
-        enters = _links_at(sheet, start, homes) if start else []
+        enters = {link.head: link for link in _links_at(sheet, start, homes)} if start else {}
         leaving = _links_at(sheet, stop, homes) if stop < len(sheet.members) else []
         sheets.append(
             Sheet(
                 members=sheet.members[start:stop],
                 links=tuple(inner),
-                enters=tuple(Link(ENTRY, link.head, link.kind) for link in enters),
+                enters=tuple(Link(ENTRY, head, link.kind) for head, link in enters.items()),
                 leaves=leaving[0].tail if leaving else None,
             )
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from archdsl.backends.diagram.figure import Figure
 from archdsl.backends.diagram.metrics import shorten, text_width
@@ -86,11 +85,11 @@ def _legend(entries: Sequence[tuple[str, Mark]], left: float, top: float, width:
 
 def moved(part: Part, dx: float, dy: float) -> Part:
     """A part in another place."""
-    marks = tuple(_moved_mark(mark, dx, dy) for mark in part.marks)
-    return replace(part, marks=marks, parts=tuple(moved(inner, dx, dy) for inner in part.parts))
+    marks = tuple([_moved_mark(mark, dx, dy) for mark in part.marks])
+    return Part(part.id, part.role, part.label, marks, tuple([moved(inner, dx, dy) for inner in part.parts]))
 
 
 def _moved_mark(mark: Mark, dx: float, dy: float) -> Mark:
     if isinstance(mark, Text):
-        return replace(mark, x=mark.x + dx, y=mark.y + dy)
-    return replace(mark, points=tuple((x + dx, y + dy) for x, y in mark.points))
+        return Text(mark.x + dx, mark.y + dy, mark.text, mark.size, mark.role, mark.bold, mark.anchor)
+    return type(mark)(tuple([(x + dx, y + dy) for x, y in mark.points]), mark.paint)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterator, Sequence
+import re
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from archdsl.backends.diagram.blocks import Block, Item, Leaf, Repeat
@@ -105,62 +106,105 @@ def _require_known(known: Sequence[tuple[Block, tuple[int, ...]]], wanted: Seque
             raise UnknownBlock(f"no block of this diagram is called {name!r}" + (f"; near: {guess}" if guess else ""))
 
 
+#: A block that may be opened next, and the one around it.
+_Candidate = tuple[Block, Block]
+
+
 def _open_breadth_first(root: Block, opened: set[int], closed: set[int], budget: int | None, extra: int) -> None:
-    """Open level after level, what holds further blocks first; of a level that does not fit, the first of each kind."""
-    kinds: set[Hashable] = set()
+    """Open level after level, what holds further blocks first; of a level that does not fit, families and examples."""
     for is_outer in (True, False):
-        _open_pass(root, opened, closed, kinds, budget, extra, is_outer=is_outer)
+        while level := _level(root, opened, closed, is_outer=is_outer):
+            whole = _scopes(level)
+            if budget is None or _boxes(root, opened | whole) + extra <= budget:
+                opened |= whole
+            else:
+                _open_families(root, level, opened, budget - extra)
+                closed |= whole - opened
 
 
-def _open_pass(
-    root: Block,
-    opened: set[int],
-    closed: set[int],
-    kinds: set[Hashable],
-    budget: int | None,
-    extra: int,
-    *,
-    is_outer: bool,
-) -> None:
-    """Open level after level, of blocks that hold blocks or of those that do not, as long as the budget allows."""
-    while True:
-        front = [block for block in _front(root, opened) if block.scope.id not in closed and _kind(block) not in kinds]
-        level = [block for block in front if _holds_blocks(block) or not is_outer]
-        if not level:
-            return
-        whole = {block.scope.id for block in level}
-        if budget is None or _boxes(root, opened | whole) + extra <= budget:
-            opened |= whole
+def _level(root: Block, opened: set[int], closed: set[int], *, is_outer: bool) -> list[_Candidate]:
+    """Blocks that may be opened next; with ``is_outer``, those of families that hold blocks."""
+    front = [(block, home) for block, home in _front(root, opened, root) if block.scope.id not in closed]
+    families = {_family(block) for block, _ in front if _holds_blocks(block) or not is_outer}
+    return [(block, home) for block, home in front if _family(block) in families]
+
+
+def _open_families(root: Block, level: Sequence[_Candidate], opened: set[int], budget: int) -> None:
+    """Open families that fit as a whole; of others, the first block of each kind, within a frame with its like.
+
+    Where an inner block does not fit, none opens in the frames behind, nor stays open beside it as a part of the same
+    unit: it would seem to be a special one.
+    """
+    families: dict[str, list[_Candidate]] = {}
+    for candidate in level:
+        families.setdefault(_family(candidate[0]), []).append(candidate)
+    kinds = [(kind, family) for family in families.values() for kind in _kinds(family)]
+    is_full = False
+    for kind, family in sorted(kinds, key=lambda pair: level.index(pair[0][0])):
+        home = kind[0][1]
+        if is_full and home is not root:
             continue
-        if not _open_examples(root, level, opened, closed, kinds, budget - extra):
-            return
+        chosen = next((some for some in _choices(kind, family, root) if _boxes(root, opened | some) <= budget), None)
+        if chosen is not None:
+            opened |= chosen
+        elif home is not root:
+            is_full = True
+            opened -= _scopes([pair for pair in level if pair[1] is home and pair not in family and _is_unit(home)])
 
 
-def _open_examples(
-    root: Block, level: Sequence[Block], opened: set[int], closed: set[int], kinds: set[Hashable], budget: int
-) -> bool:
-    """Open the first block of each kind that fits, and close its like for good; whether any was opened."""
-    found = False
-    for block in level:
-        kind = _kind(block)
-        if kind not in kinds and _boxes(root, opened | {block.scope.id}) <= budget:
-            opened.add(block.scope.id)
-            found = True
-        else:
-            closed.add(block.scope.id)
-        kinds.add(kind)
-    return found
+def _choices(kind: Sequence[_Candidate], family: Sequence[_Candidate], root: Block) -> Iterator[set[int]]:
+    """What may be opened of a kind of blocks, the most first: those in the middle, or one of two parts, would seem special."""
+    home = kind[0][1]
+    if home is not root or _is_row(family, root):
+        yield _scopes(family)
+    if home is not root:
+        yield _scopes([pair for pair in kind if pair[1] is home])
+    if home is root or not _is_unit(home):
+        yield _scopes(kind[:1])
 
 
-def _front(item: Item, opened: set[int]) -> Iterator[Block]:
+def _scopes(candidates: Sequence[_Candidate]) -> set[int]:
+    return {block.scope.id for block, _ in candidates}
+
+
+def _is_row(family: Sequence[_Candidate], root: Block) -> bool:
+    """Whether outermost blocks follow on one another, or all lead aside."""
+    blocks = [item for outer in root.items for item in (outer, *_copy(outer)) if isinstance(item, Block)]
+    places = [place for place, block in enumerate(blocks) if any(block is member for member, _ in family)]
+    is_aside = all(block.scope.kind == "exit" for block, _ in family)
+    return is_aside or (len(places) == len(family) and places[-1] - places[0] == len(places) - 1)
+
+
+def _is_unit(block: Block) -> bool:
+    """Whether a block has operators of its own, and is no mere series of blocks."""
+    return any(isinstance(item, Leaf) for item in block.items)
+
+
+def _kinds(family: Sequence[_Candidate]) -> Iterable[Sequence[_Candidate]]:
+    """Blocks of a family by what a reader would take for the same again."""
+    is_called = all(block.call.definition for block, _ in family)
+    kinds: dict[Hashable, list[_Candidate]] = {}
+    for block, home in family:
+        kinds.setdefault(_kind(block) if is_called else None, []).append((block, home))
+    return kinds.values()
+
+
+def _family(block: Block) -> str:
+    """What the names of blocks have in common that continue or repeat each other: ``stage`` of ``stage3``."""
+    return re.sub(r"(?<=[^\d_])_?\d.*", "", block.scope.name)
+
+
+def _front(item: Item, opened: set[int], home: Block) -> Iterator[_Candidate]:
     """The outermost blocks that are not open yet."""
     if isinstance(item, Leaf):
         return
-    if isinstance(item, Block) and item.scope.id not in opened:
-        yield item
-        return
+    if isinstance(item, Block):
+        if item.scope.id not in opened:
+            yield item, home
+            return
+        home = item
     for child in drawn(item):
-        yield from _front(child, opened)
+        yield from _front(child, opened, home)
 
 
 def _boxes(item: Item, opened: Collection[int]) -> int:
@@ -184,4 +228,6 @@ def _kind(item: Item) -> Hashable:
         return len(item.nodes)
     if isinstance(item, Repeat):
         return ("repeat", tuple(_kind(child) for child in item.copies[0]))
-    return (item.call.definition, tuple(_kind(child) for child in item.items))
+    kinds = [(_kind(child), isinstance(child, Leaf)) for child in item.items]
+    first = [kind for place, (kind, is_leaf) in enumerate(kinds) if is_leaf or (kind, False) not in kinds[:place]]
+    return (item.call.definition, tuple(first))

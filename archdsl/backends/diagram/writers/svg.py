@@ -17,6 +17,8 @@ from archdsl.backends.diagram.theme import DARK, FONTS, LIGHT, Theme, ThemeName
 #: Prefixes of the classes that paint a mark, and what they set.
 _PROPERTIES = (("f", "fill"), ("s", "stroke"))
 _DASHES = {"dashed": "4 2.5", "dotted": "1 2.2"}
+#: Noughts at the end of a number with two decimals.
+_IDLE = re.compile(r"(?:\.00|(?<=\.\d)0)(?!\d)")
 _FAMILIES = ", ".join(f"'{font}'" if " " in font else font for font in (*FONTS, "sans-serif"))
 
 
@@ -163,7 +165,9 @@ def _legal(text: str) -> str:
 
 
 def _points(points: tuple[Point, ...]) -> str:
-    return " ".join(f"{_number(x)},{_number(y)}" for x, y in points)
+    flat = [value for point in points for value in point]
+    text = ("%.2f,%.2f " * len(points))[:-1] % tuple(flat)
+    return _IDLE.sub("", text.replace("-0.00", "0.00"))
 
 
 def _number(value: float) -> str:

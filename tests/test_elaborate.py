@@ -357,3 +357,11 @@ def test_one_mistake_gives_one_diagnostic() -> None:
 
 def test_same_text_gives_the_same_graph() -> None:
     assert build(NET) == build(NET)
+
+
+@pytest.mark.parametrize("block", ["for i in 1..2 { SAID }", "if 1 > 0 { SAID }", "part(): { SAID; relu }\npart"])
+@pytest.mark.parametrize("said", ["net n(a=1)", 'title "x"', 'paper "x"', 'note "x"', "variant a()", "input 3x8x8"])
+def test_what_describes_a_file_stands_at_its_top(said: str, block: str) -> None:
+    word = said.partition(" ")[0]
+    found = only(f"input 3x8x8\n{block.replace('SAID', said)}\nrelu")
+    assert found.message == f"`{word}` stands at the top of a file, not inside a block"

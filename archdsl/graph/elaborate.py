@@ -140,12 +140,12 @@ class _Elaboration:
         self._flow = Flow(self._builder, findings, watch)
         self._statements = Statements(self._builder, self._flow)
         self._declared = Inputs(self._builder, self._flow, file, inputs)
-        self._statements.rules |= {
+        self._statements.rules[tree.Use] = self._statement_use
+        self._statements.top_rules |= {
             tree.Net: self._statement_net,
             tree.Documentation: self._statement_documentation,
             tree.Variant: lambda statement, context: None,
             tree.Input: self._declared.declare,
-            tree.Use: self._statement_use,
         }
         self._documentation: dict[str, list[str]] = {"title": [], "paper": [], "note": []}
         self._values: dict[str, Value] = {}

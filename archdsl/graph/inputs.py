@@ -45,8 +45,6 @@ class Inputs:
 
     def declare(self, statement: tree.Input, context: Context) -> None:
         """Add an input; one that only training has is reached by its name alone."""
-        if context.frame.scope != 0 or context.environment.parent is None or not context.environment.parent.is_prelude:
-            raise problem(codes.SYNTAX, "`input` stands at the top of a file, not inside a block", statement.span)
         only = only_in(statement.arguments, "input", ("train",))
         if only is not None and statement.name is None:
             hint = "name it: `input truth: 20x5 only=train`"

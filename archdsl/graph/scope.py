@@ -140,6 +140,12 @@ class Context:
     trunk: Streams
     taps: dict[str, Streams]
 
+    @property
+    def is_top(self) -> bool:
+        """Whether it is that of a whole file, not of a block in it."""
+        above = self.environment.parent
+        return self.frame.scope == 0 and above is not None and above.is_prelude
+
     def inside(self, **changes: object) -> Context:
         """A context that differs in some fields."""
         fields: dict[str, object] = {name: getattr(self, name) for name in self.__slots__}

@@ -31,7 +31,9 @@ class Statements:
     Attributes
     ----------
     rules
-        What to do for each kind of statement; those that stand only at the top of a file are added by its evaluator.
+        What to do for each kind of statement, wherever it stands.
+    top_rules
+        What to do for those that stand at the top of a file alone: they are for its evaluator to know.
     """
 
     def __init__(self, builder: Builder, flow: Flow) -> None:
@@ -52,6 +54,7 @@ class Statements:
             tree.Require: self._require,
             tree.Broken: self._broken,
         }
+        self.top_rules: dict[type, Callable[[Any, Context], None]] = {}
 
     def run(self, statements: tuple[tree.Statement, ...], context: Context) -> None:
         """Run the statements of a block; its definitions are known from its start."""
@@ -84,7 +87,7 @@ class Statements:
             environment.bind(statement.name, value, statement.span)
 
     def _statement(self, statement: tree.Statement, context: Context) -> None:
-        rule = self.rules.get(type(statement))
+        rule = self.rules.get(type(statement)) or (self.top_rules.get(type(statement)) if context.is_top else None)
         if rule is None:
             word = statement.span.text.split()[0]
             raise problem(codes.SYNTAX, f"`{word}` stands at the top of a file, not inside a block", statement.span)

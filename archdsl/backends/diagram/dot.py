@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from archdsl.backends.diagram.boxes import badge_text, box_details, box_title, frame_label_size
-from archdsl.backends.diagram.dot_lines import DotLines
 from archdsl.backends.diagram.figure import Box, Figure, Frame, Junction, Link, LinkKind, Member, keys_of
 from archdsl.backends.diagram.theme import LIGHT, Tone, tone_name
 from archdsl.backends.diagram.valley import levels, spine
@@ -34,7 +33,6 @@ _STYLES: dict[LinkKind, dict[str, str]] = {
     "reference": {"weight": "1"},
     "tied": {"style": "dotted", "constraint": "false", "dir": "none"},
 }
-_ARROWS = {"arrowsize": "0.6"}
 _SHAPES = {Family.POOL: "invtrapezium", Family.RESAMPLE: "trapezium", Family.ATTENTION: "octagon"}
 
 
@@ -57,9 +55,7 @@ def layout_source(sheet: Sheet, direction: Direction, *, fast: bool = False) -> 
 
     ``fast`` trades beauty for time.
     """
-    graph = DotLines("network")
-    graph.attr("graph", **_spacing(direction))
-    graph.attr("edge", **_ARROWS)
+    graph = _digraph(direction)
     if sum(1 for member in sheet.members for _ in keys_of(member)) > LARGE:
         graph.attr("graph", nslimit="0.3")
     if fast:
@@ -77,17 +73,17 @@ def layout_source(sheet: Sheet, direction: Direction, *, fast: bool = False) -> 
     for link in (*sheet.links, *sheet.enters):
         writer.write(link)
     _ends(graph, sheet)
-    return graph.source
+    return str(graph.source)
 
 
-def _ends(graph: DotLines, sheet: Sheet) -> None:
+def _ends(graph: Digraph, sheet: Sheet) -> None:
     """Points at the top and at the bottom where the sheet joins its neighbours."""
     for name, rank, is_used in ((ENTRY, "source", bool(sheet.enters)), (EXIT, "sink", sheet.leaves is not None)):
         if not is_used:
             continue
-        with graph.subgraph():
-            graph.attr("graph", rank=rank)
-            graph.node(name, shape="point", width="0.01", height="0.01", group="spine")
+        with graph.subgraph() as end:
+            end.attr(rank=rank)
+            end.node(name, shape="point", width="0.01", height="0.01", group="spine")
     if sheet.leaves is not None:
         graph.edge(sheet.leaves, EXIT, arrowhead="none", weight="12")
 
@@ -106,16 +102,12 @@ def readable_source(figure: Figure, direction: Direction) -> str:
 
 
 def _digraph(direction: Direction) -> Digraph:
-    from graphviz import Digraph  # takes a tenth of a second, which only this format should cost
+    from graphviz import Digraph  # takes a tenth of a second, which only drawing should cost
 
     graph = Digraph("network")
-    graph.attr("graph", **_spacing(direction))
-    graph.attr("edge", **_ARROWS)
+    graph.attr("graph", rankdir=direction, nodesep="0.3", ranksep="0.16", margin="0", pad="0")
+    graph.attr("edge", arrowsize="0.6")
     return graph
-
-
-def _spacing(direction: Direction) -> dict[str, str]:
-    return {"rankdir": direction, "nodesep": "0.3", "ranksep": "0.16", "margin": "0", "pad": "0"}
 
 
 def _alike(links: Sequence[Link]) -> dict[str, tuple[str, str]]:
@@ -138,17 +130,17 @@ def _abreast(members: Sequence[Member], alike: Mapping[str, tuple[str, str]]) ->
     return (tuple(keys) for keys in branches.values() if len(keys) > 1)
 
 
-def _level(graph: DotLines, groups: Iterable[Sequence[str]]) -> None:
+def _level(graph: Digraph, groups: Iterable[Sequence[str]]) -> None:
     """Put what belongs to a group on one level."""
     for group in groups:
-        with graph.subgraph():
-            graph.attr("graph", rank="same")
+        with graph.subgraph() as level:
+            level.attr(rank="same")
             for key in group:
-                graph.node(key)
+                level.node(key)
 
 
 def _place(
-    graph: DotLines,
+    graph: Digraph,
     member: Member,
     straight: frozenset[str],
     rising: frozenset[str],
@@ -163,11 +155,11 @@ def _place(
         graph.node(member.key, width=_inches(member.width), height=_inches(member.height), **group)
     else:
         width, height = frame_label_size(member)
-        with graph.subgraph(f"cluster_{member.key}"):
-            graph.attr("graph", label=_blank(width, height), labeljust="l", margin="7")
+        with graph.subgraph(name=f"cluster_{member.key}") as cluster:
+            cluster.attr(label=_blank(width, height), labeljust="l", margin="7")
             for part in member.members:
-                _place(graph, part, straight, rising, alike)
-            _level(graph, _abreast(member.members, alike))
+                _place(cluster, part, straight, rising, alike)
+            _level(cluster, _abreast(member.members, alike))
 
 
 def _blank(width: float, height: float) -> str:
@@ -225,7 +217,7 @@ def _tone(box: Box) -> Tone:
 class _LinkWriter:
     """Adds links to a graph; what leads up the far side of a valley is given backwards, so that it points upwards."""
 
-    graph: DotLines
+    graph: Digraph
     straight: frozenset[str]
     rising: frozenset[str]
     groups: Sequence[tuple[str, ...]]

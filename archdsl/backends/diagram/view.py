@@ -153,7 +153,10 @@ def _open_families(root: Block, level: Sequence[_Candidate], opened: set[int], b
 
 
 def _choices(kind: Sequence[_Candidate], family: Sequence[_Candidate], root: Block) -> Iterator[set[int]]:
-    """What may be opened of a kind of blocks, the most first: those in the middle, or one of two parts, would seem special."""
+    """What may be opened of a kind of blocks, the most first.
+
+    Of outermost blocks none in the middle is opened, and of a unit no single part: they would seem to be special.
+    """
     home = kind[0][1]
     if home is not root or _is_row(family, root):
         yield _scopes(family)

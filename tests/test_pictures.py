@@ -202,7 +202,7 @@ VISION = {
     "tritanopia": ((1.255528, -0.076749, -0.178779), (-0.078411, 0.930809, 0.147602), (0.004733, 0.691367, 0.3039)),
 }
 #: Families that a reader tells by colour; merges and rearrangements are white and grey, and told by shape.
-COLOURED = ("conv", "linear", "norm", "activation", "pool", "attention")
+COLOURED = ("conv", "linear", "norm", "activation", "pool", "detection")
 
 
 def seen(colour: str, vision: str) -> tuple[float, float, float]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 #: Operators of these families that own a tensor are layers in the sense in which papers count them: norms, activations
 #: and learned scales are part of a layer, not one of their own.
-LAYER_FAMILIES = frozenset({Family.CONV, Family.LINEAR, Family.POOL, Family.RESAMPLE, Family.ATTENTION})
+LAYER_FAMILIES = frozenset({Family.CONV, Family.LINEAR, Family.POOL, Family.RESAMPLE, Family.DETECTION})
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,7 @@ class BoxOp(Op):
     """Base of the operators on boxes, which have a runtime function of their name and arguments."""
 
     # What tells where to look (Ren et al., arXiv:1506.01497, section 3).
-    family = Family.ATTENTION
+    family = Family.DETECTION
     runtime: ClassVar[str]
     #: How many streams the function takes.
     arity: ClassVar[int | None] = 2

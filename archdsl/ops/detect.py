@@ -113,8 +113,7 @@ class Proposals(Anchored):
     """
 
     keyword = "proposals"
-    # The paper (section 3) calls it attention, which tells the rest of the network where to look.
-    family = Family.ATTENTION
+    family = Family.DETECTION
     arity: ClassVar[int | None] = 2
     saves_input = False
     stops_gradient = (0, 1)

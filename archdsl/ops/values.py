@@ -25,7 +25,7 @@ class Family(StrEnum):
     ACTIVATION = "activation"
     POOL = "pool"
     RESAMPLE = "resample"
-    ATTENTION = "attention"
+    DETECTION = "detection"
     MERGE = "merge"
     VIEW = "view"
     REGULARISE = "regularise"

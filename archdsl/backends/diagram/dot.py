@@ -33,7 +33,7 @@ _STYLES: dict[LinkKind, dict[str, str]] = {
     "reference": {"weight": "1"},
     "tied": {"style": "dotted", "constraint": "false", "dir": "none"},
 }
-_SHAPES = {Family.POOL: "invtrapezium", Family.RESAMPLE: "trapezium", Family.ATTENTION: "octagon"}
+_SHAPES = {Family.POOL: "invtrapezium", Family.RESAMPLE: "trapezium", Family.DETECTION: "octagon"}
 
 
 @dataclass(frozen=True, slots=True)

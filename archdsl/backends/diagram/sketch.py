@@ -42,7 +42,7 @@ Detail = Literal["default", "ops", "full"]
 Shapes = Literal["all", "change", "none"]
 
 #: Families whose shape is stated even where it stays the same: a reader wants to know how wide a layer is.
-_SIZED = frozenset({Family.CONV, Family.LINEAR, Family.POOL, Family.RESAMPLE, Family.ATTENTION, Family.IO})
+_SIZED = frozenset({Family.CONV, Family.LINEAR, Family.POOL, Family.RESAMPLE, Family.DETECTION, Family.IO})
 
 
 def sketch(

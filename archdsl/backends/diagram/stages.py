@@ -168,7 +168,7 @@ class _Stages:
             yield Group((paper_words(box, self._graph),), count * box.count)
 
     def _is_stated(self, box: Box) -> bool:
-        is_layer = box.family in (Family.CONV, Family.LINEAR, Family.POOL, Family.RESAMPLE, Family.ATTENTION)
+        is_layer = box.family in (Family.CONV, Family.LINEAR, Family.POOL, Family.RESAMPLE, Family.DETECTION)
         return box.key not in self._shortcuts and (box.kind == "block" or (box.kind == "operator" and is_layer))
 
     def _lines(self, keys: Sequence[str]) -> Iterator[str]:

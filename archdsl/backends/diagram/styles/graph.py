@@ -112,7 +112,7 @@ _FAMILY_NAMES = {
     Family.ACTIVATION: "activation",
     Family.POOL: "pooling",
     Family.RESAMPLE: "resampling",
-    Family.ATTENTION: "attention",
+    Family.DETECTION: "detection",
     Family.MERGE: "merge",
     Family.VIEW: "rearrangement",
     Family.REGULARISE: "regularisation",
@@ -238,7 +238,7 @@ def _shape(family: Family, x: float, y: float, width: float, height: float, pain
             c = min(7.0, height / 3)
             cut = ((x + c, y), (right, y), (right, bottom - c))
             return Polygon((*cut, (right - c, bottom), (x, bottom), (x, y + c)), paint)
-        case Family.ATTENTION:
+        case Family.DETECTION:
             c = min(7.0, height / 3)
             corners = ((x + c, y), (right - c, y), (right, y + c), (right, bottom - c))
             return Polygon((*corners, (right - c, bottom), (x + c, bottom), (x, bottom - c), (x, y + c)), paint)

@@ -43,7 +43,7 @@ _VARIABLES = {
     "hover": "frame.2",
     "edge": "frame.line",
     "accent": "conv.line",
-    "mark": "attention.line",
+    "mark": "detection.line",
     "spot": "activation.line",
     "cold": "block.fill",
     "cold-edge": "block.line",

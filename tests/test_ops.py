@@ -216,14 +216,16 @@ def test_gradients_reach_inputs_and_weights(case: Case) -> None:
     module = case.module()
     streams = [x.requires_grad_() if x.is_floating_point() else x for x in case.streams()]
     stream_inputs = sum(bool(getattr(case.op, name)) for name in case.op.stream_arguments)
-    stopped = {*case.op.stops_gradient, *range(len(streams) - stream_inputs, len(streams))}
+    numbers = range(len(streams))
+    declared = [*numbers] if case.op.stops_gradient is None else [numbers[number] for number in case.op.stops_gradient]
+    stopped = {*declared, *numbers[len(streams) - stream_inputs :]}
     flowing = [x for number, x in enumerate(streams) if number not in stopped]
     results = tensors(case.run(module, *streams))
     if not flowing:
         assert not any(y.requires_grad for y in results)
         return
     sum(y.square().sum() for y in results).backward()
-    assert all(streams[number].grad is None for number in case.op.stops_gradient)
+    assert all(streams[number].grad is None for number in declared)
     weights = [] if module is None else list(module.parameters())
     for tensor in [*flowing, *weights]:
         if tensor.requires_grad:

@@ -123,6 +123,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "deeplab_v3_plus": {"size": 65},
     "fast_rcnn": {"input": {"image": "3x64x96"}, "classes": 4, "regions": 8, "narrow": 8},
     "faster_rcnn": {"size": [64, 96], "classes": 4, "regions": 8, "train_regions": 20, "narrow": 8},
+    "faster_rcnn_fpn": {"size": [64, 96], "classes": 4, "regions": 8, "train_regions": 20, "narrow": 8},
     "ssd": {"narrow": 8},
     "faster_rcnn_2fc": {"size": [64, 96], "depth": 26, "classes": 4, "regions": 8},
     "rfcn": {"size": [64, 96], "depth": 26, "classes": 4, "regions": 8},

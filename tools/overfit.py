@@ -88,6 +88,8 @@ class Task:
 
 #: Anchors for objects of 50 to 115 pixels, fewer regions than published, and an input that is named.
 REGIONS: Mapping[str, Any] = {"scales": [3, 5, 7], "train_regions": 100, "samples": 64, "regions": 100}
+#: The same where the levels of a pyramid have anchors for objects of all sizes.
+PYRAMID: Mapping[str, Any] = {"train_candidates": 200, "train_regions": 100, "samples": 32, "regions": 100}
 
 TASKS = (
     Task("yolov1_bn", 256, 150, background=False, parameters={"narrow": 4}),
@@ -99,6 +101,7 @@ TASKS = (
     Task("faster_rcnn_zf", 208, 220, images=4, parameters={"narrow": 4, **REGIONS}),
     Task("faster_rcnn_vgg16", 256, 150, images=4, parameters={"narrow": 8, **REGIONS}),
     Task("faster_rcnn_resnet101", 208, 200, rate=2e-3, images=4, parameters={"narrow": 8, **REGIONS, "samples": 32}),
+    Task("fasterrcnn_resnet50_fpn", 192, 200, rate=2e-3, images=4, parameters={"narrow": 8, **PYRAMID}),
     Task("fcn32s", 256, 250, rate=2e-3, images=3, parameters={"narrow": 8}),
     Task("fcn16s", 208, 200, rate=2e-3, images=3, parameters={"narrow": 8}),
     Task("fcn8s", 208, 200, rate=2e-3, images=3, parameters={"narrow": 8}),

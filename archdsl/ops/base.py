@@ -100,7 +100,7 @@ class Op(BaseModel):
     saves_input, saves_output
         Autograd keeps the tensor for the backward pass, so it must not be overwritten.
     stops_gradient
-        Numbers of the inputs to which no gradient goes.
+        Numbers of the inputs to which no gradient goes, negative ones counted from the last; None for all inputs.
     training_inputs
         Numbers of the inputs that only training needs: in evaluation there may be None in their place.
     takes_scalars
@@ -131,7 +131,7 @@ class Op(BaseModel):
     copies: ClassVar[Literal["never", "strided", "always"]] = "never"
     saves_input: ClassVar[bool] = True
     saves_output: ClassVar[bool] = False
-    stops_gradient: ClassVar[tuple[int, ...]] = ()
+    stops_gradient: ClassVar[tuple[int, ...] | None] = ()
     training_inputs: ClassVar[tuple[int, ...]] = ()
     takes_scalars: ClassVar[bool] = False
     absorbs_bias: ClassVar[bool] = False

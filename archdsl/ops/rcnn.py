@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from archdsl.ops.base import (
     SCALAR,
     Family,
+    Flag,
     Op,
     Positive,
     PositiveReal,
@@ -118,19 +119,26 @@ class RPNLoss(Anchored, RegionLoss):
     loss is the mean cross entropy of the chosen ones, plus the sum over objects of the smooth L1 distance of the
     refinements, quadratic below ``beta``, divided by the number of chosen ones.
 
+    With ``strides`` it takes scores and refinements of each level of a feature pyramid; ``count`` anchors are chosen
+    from all levels together.
+
     Shape: scores and refinements as of ``proposals``, and ``Tx5``, class, left, top, right and bottom edge of at most
-    ``T`` objects, for each image; class -1 fills up. ``->`` one number. Reference: Ren, He, Girshick, Sun: Faster
-    R-CNN, arXiv:1506.01497, section 3.1.2; ``beta`` and the divisor as in the code of its authors.
+    ``T`` objects, for each image; class -1 fills up. ``->`` one number. References: Ren, He, Girshick, Sun: Faster
+    R-CNN, arXiv:1506.01497, section 3.1.2; ``beta`` and the divisor as in the code of its authors. Lin et al.: Feature
+    pyramid networks for object detection, arXiv:1612.03144, section 4.1.
     """
 
     keyword = "rpn_loss"
     runtime = "rpn_loss"
     arity = 3
-    stops_gradient = (2,)
+    stops_gradient = (-1,)
     samples = (
         Sample("rpn_loss", "18x14x14", "36x14x14", "3x5"),
         Sample("rpn_loss scales=[1, 2] ratios=[1] stride=8 count=16 box=2", "4x5x6", "8x5x6", "4x5"),
         Sample("rpn_loss scales=[2] ratios=[1] clip=[40, 60] share=0.25", "1x5x6", "4x5x6", "2x5"),
+        Sample(
+            "rpn_loss scales=[4] ratios=[1] strides=[8, 16] outside=true", "1x5x6", "4x5x6", "2x3x3", "4x3x3", "3x5"
+        ),
     )
 
     high: Probability = 0.7
@@ -143,12 +151,35 @@ class RPNLoss(Anchored, RegionLoss):
     """Largest share of objects among them."""
     beta: PositiveReal = 0.1111111111111111
     """Distance up to which the loss of the boxes is quadratic."""
+    outside: Flag = False
+    """Whether anchors count that reach beyond the image, as on the levels of a pyramid."""
+
+    @model_validator(mode="after")
+    def _outside_on_levels(self) -> Self:
+        if self.outside and self.strides is None:
+            raise ValueError("this is for the levels of a pyramid: give `strides=[4, 8, 16]`")
+        return self
+
+    def takes(self, count: int) -> bool:
+        return count >= 3  # how many levels there may be is better told by `infer`
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
-        scores, deltas, truth = inputs
-        self.check(scores, deltas, recovery=SCALAR)
-        require_truth(truth, "`rpn_loss`", 2)
+        *maps, truth = inputs
+        self.check(maps, recovery=SCALAR)
+        require_truth(truth, "`rpn_loss`", len(maps))
         return (SCALAR,)
+
+    def torch(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> TorchCode:
+        if self.strides is None:
+            return super().torch(inputs, outputs)
+        arguments = ", ".join(f"{name}={value!r}" for name, value in self.arguments().items())
+        call = f"pyramid_loss({self.maps(len(inputs) - 1)}, {{{len(inputs) - 1}}}, {arguments})"
+        return TorchCode(call, runtime=("pyramid_loss",))
+
+    def arguments(self) -> dict[str, Any]:
+        unset = {"stride"} if self.strides is not None else set()
+        unset |= {name for name in ("centred", "outside") if not getattr(self, name)}
+        return {name: value for name, value in super().arguments().items() if name not in unset}
 
     def caption(self) -> str:
         return "RPN loss"

@@ -13,6 +13,18 @@ import archdsl
 
 Box = tuple[float, float, float, float]
 
+#: How a detector of two classes ends that has ``rpn``, ``rois`` and, of each region, classes and refinements.
+ENDING = """
+boxes = (rcnn[1] -> slice start=4 | rois[0]) -> refine -> per_image 20
+scores = rcnn[0] -> softmax -> slice start=1 -> per_image 20
+found = (boxes | scores) -> detect score=0.3 nms=0.3 top=5 clip=clip
+output rpn_loss only=train = (rpn | truth) -> rpn_loss
+output rcnn_loss only=train = (rcnn | rois[1] | rois[2]) -> roi_loss
+output boxes only=eval = found[0]
+output scores only=eval = found[1]
+output labels only=eval = found[2]
+"""
+
 NOTHING = [-1.0, 0, 0, 0, 0]
 
 
@@ -31,7 +43,8 @@ def overlap(one: Box, other: Box) -> float:
 
 
 def area(box: Box) -> float:
-    return (box[2] - box[0]) * (box[3] - box[1])
+    """0 for one whose corners are swapped."""
+    return max(box[2] - box[0], 0) * max(box[3] - box[1], 0)
 
 
 def scene() -> tuple[Tensor, Tensor]:
@@ -87,4 +100,19 @@ def assert_exports_for_any_batch(network: archdsl.Network) -> None:
     for count in (1, 3):
         images = torch.randn(count, 3, 48, 64)
         for one, other in zip(program(images), module(images), strict=True):
+            torch.testing.assert_close(one, other)
+
+
+def assert_compiles_whole(network: archdsl.Network, *, training_only: bool = False) -> None:
+    """Compile without a break, and require what the module itself gives: losses, then what it finds."""
+    torch.compiler.reset()
+    module = network.module(seed=0)
+    compiled: Any = torch.compile(module, fullgraph=True, backend="eager")
+    for arguments in (scene(),) if training_only else (scene(), scene()[:1]):
+        module.train(len(arguments) == 2)
+        results = []
+        for run in (compiled, module):
+            torch.manual_seed(0)
+            results.append(run(*arguments))
+        for one, other in zip(*results, strict=True):
             torch.testing.assert_close(one, other)

@@ -24,26 +24,14 @@ from archdsl.backends.runtime.nms import nms_mask, overlapping
 from archdsl.backends.runtime.yolo import yolov1_boxes, yolov1_loss, yolov2_boxes, yolov2_loss
 from archdsl.backends.torch import export
 from archdsl.diagnostic import ArchError
+from tests.detectors import Box, area, overlap
 from tests.examples import examples
 from tools.peers import declare_operators
 
 declare_operators()
 detection: Any = import_module("torchvision.models.detection")
 
-Box = tuple[float, float, float, float]
 ANCHORS = ((1.3, 1.7), (3.2, 4.0), (2.5, 0.75))
-
-
-def iou(one: Box, other: Box) -> float:
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    shared = max(width, 0) * max(height, 0)
-    union = area(one) + area(other) - shared
-    return shared / union if union > 0 else 0.0
-
-
-def area(box: Box) -> float:
-    return max(box[2] - box[0], 0) * max(box[3] - box[1], 0)
 
 
 @st.composite
@@ -60,7 +48,7 @@ def greedy(boxes: list[Box], valid: list[bool], threshold: float) -> list[bool]:
     """Suppression as everybody explains it: one box after the other."""
     kept: list[int] = []
     for number, box in enumerate(boxes):
-        if valid[number] and all(iou(boxes[better], box) <= threshold for better in kept):
+        if valid[number] and all(overlap(boxes[better], box) <= threshold for better in kept):
             kept.append(number)
     return [number in kept for number in range(len(boxes))]
 
@@ -94,7 +82,7 @@ def test_extreme_thresholds(boxes: list[Box]) -> None:
     every = [True] * len(boxes)
     assert all(kept(boxes, every, 1.0)), "no overlap is more than 1"
     chosen = [box for box, stays in zip(boxes, kept(boxes, every, 0.0), strict=True) if stays]
-    assert all(iou(one, other) == 0 for one, other in product(chosen, chosen) if one is not other)
+    assert all(overlap(one, other) == 0 for one, other in product(chosen, chosen) if one is not other)
 
 
 def test_a_chain_of_boxes_is_followed_to_its_end() -> None:
@@ -147,7 +135,7 @@ def test_a_limit_bounds_sides() -> None:
 @given(box_lists(8), box_lists(8))
 def test_overlaps_are_those_of_a_loop(first: list[Box], second: list[Box]) -> None:
     found = pairwise_iou(torch.tensor(first, dtype=torch.float64), torch.tensor(second, dtype=torch.float64))
-    expected = [[iou(one, other) for other in second] for one in first]
+    expected = [[overlap(one, other) for other in second] for one in first]
     torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.float64))
 
 
@@ -159,11 +147,11 @@ def test_anchors_stand_in_the_middle_of_their_places() -> None:
 def match_by_loop(truth: list[Box], anchors: list[Box], high: float, low: float) -> list[int]:
     matched = []
     for anchor in anchors:
-        overlaps = [iou(box, anchor) for box in truth]
+        overlaps = [overlap(box, anchor) for box in truth]
         best = max(range(len(truth)), key=lambda number: overlaps[number])
         matched.append(best if overlaps[best] >= high else -2 if overlaps[best] >= low else -1)
     for number, box in enumerate(truth):
-        overlaps = [iou(box, anchor) for anchor in anchors]
+        overlaps = [overlap(box, anchor) for anchor in anchors]
         if max(overlaps) > 0:
             matched[overlaps.index(max(overlaps))] = number
     return matched
@@ -313,7 +301,7 @@ def yolov1_by_loop(predictions: Tensor, truth: Tensor, count: int, stride: float
                 sides = w * w * width, h * h * height
                 middle = column + x, row + y
                 found = (middle[0] - sides[0] / 2, middle[1] - sides[1] / 2)
-                overlaps.append(iou(box, (*found, found[0] + sides[0], found[1] + sides[1])))
+                overlaps.append(overlap(box, (*found, found[0] + sides[0], found[1] + sides[1])))
             errors = (own[:, :4] - aims).square().sum(dim=1).tolist()
             best = overlaps.index(max(overlaps)) if max(overlaps) > 0 else errors.index(min(errors))
             responsible.add((row, column, best))
@@ -345,23 +333,23 @@ def yolov2_by_loop(predictions: Tensor, truth: Tensor, stride: float) -> Tensor:
         learnt: set[tuple[int, int, int]] = set()
         for label, box, row, column in placed:
             sides = box[2] - box[0], box[3] - box[1]
-            alike = [iou((0, 0, *sides), (0, 0, *anchor)) for anchor in ANCHORS]
+            alike = [overlap((0, 0, *sides), (0, 0, *anchor)) for anchor in ANCHORS]
             best = alike.index(max(alike))
             if (row, column, best) in learnt:
                 continue
             learnt.add((row, column, best))
             own = rows[best, :, row, column]
             found = boxes[image, (row * width + column) * len(ANCHORS) + best] / stride
-            overlap = iou(box, tuple(found.tolist()))  # type: ignore[arg-type]
+            shared = overlap(box, tuple(found.tolist()))  # type: ignore[arg-type]
             weight = 2 - sides[0] * sides[1] / (height * width)
             x, y = (box[0] + box[2]) / 2 - column, (box[1] + box[3]) / 2 - row
             w, h = (math.log(side / anchor) for side, anchor in zip(sides, ANCHORS[best], strict=True))
             place = (own[0].sigmoid() - x) ** 2 + (own[1].sigmoid() - y) ** 2 + (own[2] - w) ** 2 + (own[3] - h) ** 2
-            total = total + weight * place / 2 + 5 * (own[4].sigmoid() - overlap) ** 2 / 2
+            total = total + weight * place / 2 + 5 * (own[4].sigmoid() - shared) ** 2 / 2
             total = total - own[5:].log_softmax(dim=0)[label]
         for row, column, number in product(range(height), range(width), range(len(ANCHORS))):
             found = boxes[image, (row * width + column) * len(ANCHORS) + number] / stride
-            near = any(iou(box, tuple(found.tolist())) > 0.4 for _, box, _, _ in placed)  # type: ignore[arg-type]
+            near = any(overlap(box, tuple(found.tolist())) > 0.4 for _, box, _, _ in placed)  # type: ignore[arg-type]
             if (row, column, number) not in learnt and not near:
                 total = total + rows[number, 4, row, column].sigmoid() ** 2 / 2
     return total / batch

@@ -17,7 +17,7 @@ import archdsl
 from archdsl.backends.runtime.deformable_roi_pool import deformable_roi_pool
 from archdsl.backends.runtime.ps_roi_pool import ps_roi_pool
 from archdsl.ops.base import ShapeError, TensorType
-from tests.detectors import assert_exports_for_any_batch, assert_learns_by_heart, scene
+from tests.detectors import ENDING, assert_compiles_whole, assert_exports_for_any_batch, assert_learns_by_heart
 from tests.examples import examples
 from tests.test_rcnn import assert_equal_with_gradients
 from tests.test_regions import half_away, interpolated, made, random_regions
@@ -229,7 +229,8 @@ def test_what_does_not_fit_is_refused(
         made(keyword, **arguments).infer(*inputs)
 
 
-SMALL_RFCN = """
+SMALL_RFCN = (
+    """
 input image: 3x48x64
 input truth: 3x5 only=train
 let clip = [48, 64]
@@ -242,15 +243,9 @@ rpn = 3x3 conv 32 -> relu -> (1x1 conv 18 | 1x1 conv 36)
 rois = proposals -> sample_rois 32 truth=truth
 {vote}
 rcnn = (features | rois[0]) -> (vote(3) | vote(12))
-boxes = (rcnn[1] -> slice start=4 | rois[0]) -> refine -> per_image 20
-scores = rcnn[0] -> softmax -> slice start=1 -> per_image 20
-found = (boxes | scores) -> detect score=0.3 nms=0.3 top=5 clip=clip
-output rpn_loss only=train = (rpn | truth) -> rpn_loss
-output rcnn_loss only=train = (rcnn | rois[1] | rois[2]) -> roi_loss
-output boxes only=eval = found[0]
-output scores only=eval = found[1]
-output labels only=eval = found[2]
 """
+    + ENDING
+)
 PLAIN = "vote(count): (in[0] -> 1x1 conv(9 * count) | in[1]) -> 3x3 ps_roi_pool -> gap -> flatten"
 MOVING = """
 vote(count): {
@@ -275,11 +270,4 @@ def test_inference_is_exported_for_any_batch(detector: archdsl.Network) -> None:
 
 
 def test_torch_compiles_training_whole(detector: archdsl.Network) -> None:
-    torch.compiler.reset()
-    module = detector.module(seed=0)
-    results = []
-    for run in (torch.compile(module, fullgraph=True, backend="eager"), module):
-        torch.manual_seed(0)
-        results.append(run(*scene()))
-    for one, other in zip(*results, strict=True):
-        torch.testing.assert_close(one, other)
+    assert_compiles_whole(detector, training_only=True)

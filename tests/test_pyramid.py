@@ -23,7 +23,14 @@ from archdsl.backends.runtime.region_anchors import anchor_boxes, place_anchors
 from archdsl.backends.runtime.roi_align import roi_align
 from archdsl.backends.runtime.rpn_loss import rpn_loss
 from archdsl.ops.base import ArgumentError, ShapeError, TensorType
-from tests.detectors import Box, assert_exports_for_any_batch, assert_learns_by_heart, rows, scene
+from tests.detectors import (
+    ENDING,
+    Box,
+    assert_compiles_whole,
+    assert_exports_for_any_batch,
+    assert_learns_by_heart,
+    rows,
+)
 from tests.test_proposals import greedy
 from tests.test_rcnn import smooth
 from tests.test_regions import made
@@ -429,7 +436,8 @@ def test_the_loss_of_proposals_is_that_of_torchvision() -> None:
 
 # Networks ------------------------------------------------------------------------------------------------------------
 
-TINY = """
+TINY = (
+    """
 input image: 3x48x64
 input truth: 3x5 only=train
 let clip = [48, 64]
@@ -449,15 +457,9 @@ p2 = enlarge(c2)
 rpn = (p2 -> propose | p3 -> propose | p4 -> propose)
 rois = proposals -> sample_rois 16 truth=truth
 rcnn = (p2 | p3 | p4 | rois[0]) -> 4x4 roi_align strides=strides places=3 -> fc 64 -> relu -> (fc 3 | fc 12)
-boxes = (rcnn[1] -> slice start=4 | rois[0]) -> refine -> per_image 20
-scores = rcnn[0] -> softmax -> slice start=1 -> per_image 20
-found = (boxes | scores) -> detect score=0.3 nms=0.3 top=5 clip=clip
-output rpn_loss only=train = (rpn | truth) -> rpn_loss
-output rcnn_loss only=train = (rcnn | rois[1] | rois[2]) -> roi_loss
-output boxes only=eval = found[0]
-output scores only=eval = found[1]
-output labels only=eval = found[2]
 """
+    + ENDING
+)
 
 
 @pytest.fixture(scope="module")
@@ -474,14 +476,4 @@ def test_inference_is_exported_for_any_batch(tiny: archdsl.Network) -> None:
 
 
 def test_torch_compiles_both_modes_whole(tiny: archdsl.Network) -> None:
-    torch.compiler.reset()
-    module = tiny.module(seed=0)
-    compiled: Any = torch.compile(module, fullgraph=True, backend="eager")
-    for arguments in (scene(), scene()[:1]):
-        module.train(len(arguments) == 2)
-        results = []
-        for run in (compiled, module):
-            torch.manual_seed(0)
-            results.append(run(*arguments))
-        for one, other in zip(*results, strict=True):
-            torch.testing.assert_close(one, other)
+    assert_compiles_whole(tiny)

@@ -13,16 +13,25 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 import archdsl
+from archdsl.backends.runtime.anchor_loss import assign
 from archdsl.backends.runtime.number_boxes import number_boxes
 from archdsl.backends.runtime.region_anchors import anchor_boxes, place_anchors
 from archdsl.backends.runtime.roi_align import roi_align
 from archdsl.backends.runtime.roi_loss import roi_loss
 from archdsl.backends.runtime.roi_pool import roi_pool
-from archdsl.backends.runtime.rpn_loss import assign, rpn_loss
+from archdsl.backends.runtime.rpn_loss import rpn_loss
 from archdsl.backends.runtime.sample_rois import sample_rois
 from archdsl.backends.runtime.sampling import random_subset
 from archdsl.ops.base import SCALAR, ShapeError, TensorType
-from tests.detectors import Box, assert_exports_for_any_batch, assert_learns_by_heart, overlap, rows, scene
+from tests.detectors import (
+    ENDING,
+    Box,
+    assert_compiles_whole,
+    assert_exports_for_any_batch,
+    assert_learns_by_heart,
+    overlap,
+    rows,
+)
 from tests.examples import examples
 from tests.test_regions import made, pooled_by_loop, sampled_by_loop
 from tests.test_zoo import Figure, figures
@@ -386,7 +395,8 @@ def test_a_network_learns_and_finds(name: str) -> None:
         module.train()(*inputs_of(network, 2))
 
 
-TINY = """
+TINY = (
+    """
 input image: 3x48x64
 input truth: 3x5 only=train
 let clip = [48, 64]
@@ -397,15 +407,9 @@ features = layer(8) -> layer(16, 2) -> layer(24, 2) -> layer(32, 2)
 rpn = 3x3 conv 32 -> relu -> (1x1 conv 18 | 1x1 conv 36)
 rois = proposals -> sample_rois 16 truth=truth
 rcnn = (features | rois[0]) -> 4x4 roi_align /8 -> fc 64 -> relu -> (fc 3 | fc 12)
-boxes = (rcnn[1] -> slice start=4 | rois[0]) -> refine -> per_image 20
-scores = rcnn[0] -> softmax -> slice start=1 -> per_image 20
-found = (boxes | scores) -> detect score=0.3 nms=0.3 top=5 clip=clip
-output rpn_loss only=train = (rpn | truth) -> rpn_loss
-output rcnn_loss only=train = (rcnn | rois[1] | rois[2]) -> roi_loss
-output boxes only=eval = found[0]
-output scores only=eval = found[1]
-output labels only=eval = found[2]
 """
+    + ENDING
+)
 
 
 @pytest.fixture(scope="module")
@@ -422,14 +426,4 @@ def test_inference_is_exported_for_any_batch(tiny: archdsl.Network) -> None:
 
 
 def test_torch_compiles_both_modes_whole(tiny: archdsl.Network) -> None:
-    torch.compiler.reset()
-    module = tiny.module(seed=0)
-    compiled: Any = torch.compile(module, fullgraph=True, backend="eager")
-    for arguments in (scene(), scene()[:1]):
-        module.train(len(arguments) == 2)
-        results = []
-        for run in (compiled, module):
-            torch.manual_seed(0)
-            results.append(run(*arguments))
-        for one, other in zip(*results, strict=True):
-            torch.testing.assert_close(one, other)
+    assert_compiles_whole(tiny)

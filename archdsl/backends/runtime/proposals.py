@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
 from archdsl.backends.runtime.boxes import decode_boxes
+from archdsl.backends.runtime.clip_regions import clip_regions
 from archdsl.backends.runtime.number_boxes import number_boxes
-from archdsl.backends.runtime.region_anchors import region_anchors
+from archdsl.backends.runtime.region_anchors import anchor_boxes, region_anchors
 from archdsl.backends.runtime.suppression import suppress
 
 
@@ -44,13 +44,9 @@ def proposals(
     ``(batch * after, 5)``, in single precision at least: image, left, top, right, bottom.
     """
     height, width = deltas.shape[2:]
-    rank, moves, anchors = region_anchors(scores.detach(), deltas.detach(), scales, ratios, stride)
-    boxes = decode_boxes(moves, anchors)
-    bottom, right = clip or (height * stride, width * stride)
-    limits = torch.tensor((right, bottom, right, bottom), dtype=boxes.dtype, device=boxes.device)
-    boxes = torch.minimum(boxes.clamp(min=0), limits)
-    large = (boxes[..., 2:] - boxes[..., :2] >= min_size).all(dim=-1)
-    boxes = boxes.masked_fill(~large.unsqueeze(-1), 0)
+    rank, moves, anchors = region_anchors(scores.detach(), deltas.detach(), anchor_boxes(scales, ratios), stride)
+    image = clip or (height * stride, width * stride)
+    boxes, large = clip_regions(decode_boxes(moves, anchors), image, min_size)
     best = rank.masked_fill(~large, -math.inf).argsort(dim=1, descending=True, stable=True)[:, :before]
     boxes = boxes.gather(1, best.unsqueeze(-1).expand(-1, -1, 4))
     chosen = suppress(boxes, large.gather(1, best), nms, after)

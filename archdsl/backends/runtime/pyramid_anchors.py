@@ -9,10 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
-from archdsl.backends.runtime.region_anchors import Box, anchor_boxes, anchor_rows, place_anchors
+from archdsl.backends.runtime.region_anchors import Box, anchor_boxes, region_anchors
 
 
 def pyramid_anchors(
@@ -33,13 +32,10 @@ def pyramid_anchors(
         Whether anchors are those of ``centred_boxes``.
     """
     boxes = centred_boxes if centred else anchor_boxes
-    levels = []
-    for level_scores, level_deltas, stride in zip(scores, deltas, strides, strict=True):
-        height, width = level_deltas.shape[2:]
-        logits, moves = anchor_rows(level_scores, level_deltas)
-        anchors = torch.tensor(boxes(scales, ratios, stride), dtype=moves.dtype, device=moves.device)
-        levels.append((logits, moves, place_anchors(anchors, height, width, stride)))
-    return levels
+    return [
+        region_anchors(logits, moves, boxes(scales, ratios, stride), stride)
+        for logits, moves, stride in zip(scores, deltas, strides, strict=True)
+    ]
 
 
 def centred_boxes(scales: Sequence[float], ratios: Sequence[float], base: int) -> list[Box]:

@@ -9,13 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from archdsl.backends.runtime.anchors import match_anchors
-from archdsl.backends.runtime.boxes import encode_boxes, pairwise_iou, valid_truth
+from archdsl.backends.runtime.anchor_loss import anchor_loss
 from archdsl.backends.runtime.pyramid_anchors import pyramid_anchors
-from archdsl.backends.runtime.sampling import random_subset
 
 
 def pyramid_loss(
@@ -52,22 +49,4 @@ def pyramid_loss(
     logits = torch.cat([level for level, _, _ in levels], dim=1)
     moves = torch.cat([level for _, level, _ in levels], dim=1)
     anchors = torch.cat([level for _, _, level in levels])
-    objects = truth[..., 1:].detach().to(moves.dtype)
-    counts = within(anchors, image) | outside
-    overlaps = pairwise_iou(objects, anchors) * counts
-    assigned = match_anchors(overlaps, valid_truth(truth), high, low).masked_fill(~counts, -2)
-    chosen = random_subset(assigned >= 0, round(share * count))
-    others = random_subset(assigned == -1, count - chosen.sum(dim=1, keepdim=True))
-    is_object = chosen.unsqueeze(-1)
-    matched = objects.gather(1, assigned.clamp(min=0).unsqueeze(-1).expand(-1, -1, 4))
-    targets = encode_boxes(torch.where(is_object, matched, anchors), anchors)
-    entropy = F.binary_cross_entropy_with_logits(logits, chosen.to(logits.dtype), reduction="none")
-    distance = F.smooth_l1_loss(moves, targets, reduction="none", beta=beta)
-    total = (chosen | others).sum().clamp(min=1)
-    return ((entropy * (chosen | others)).sum() + box * (distance * is_object).sum()) / total
-
-
-def within(boxes: Tensor, image: tuple[int, int]) -> Tensor:
-    """Which boxes lie within an image of this height and width."""
-    limits = torch.tensor((image[1], image[0]), dtype=boxes.dtype, device=boxes.device)
-    return ((boxes[:, :2] >= 0) & (boxes[:, 2:] <= limits)).all(dim=1)
+    return anchor_loss(logits, moves, anchors, truth, image, high, low, count, share, beta, box, outside)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from archdsl.backends.runtime.boxes import decode_boxes
+from archdsl.backends.runtime.clip_regions import clip_regions
 from archdsl.backends.runtime.nms import nms_mask, overlapping
 from archdsl.backends.runtime.number_boxes import number_boxes
 from archdsl.backends.runtime.pyramid_anchors import pyramid_anchors
@@ -69,11 +70,7 @@ def best_boxes(
     -------
     ``(batch, n, 4)`` boxes and their ranks, minus infinity for those that are dropped; ``n`` is ``before`` at most.
     """
-    bottom, right = image
-    limits = torch.tensor((right, bottom, right, bottom), dtype=boxes.dtype, device=boxes.device)
-    boxes = torch.minimum(boxes.clamp(min=0), limits)
-    large = (boxes[..., 2:] - boxes[..., :2] >= min_size).all(dim=-1)
-    boxes = boxes.masked_fill(~large.unsqueeze(-1), 0)
+    boxes, large = clip_regions(boxes, image, min_size)
     rank, order = rank.masked_fill(~large, -math.inf).sort(dim=1, descending=True, stable=True)
     rank, order = rank[:, :before], order[:, :before]
     boxes = boxes.gather(1, order.unsqueeze(-1).expand(-1, -1, 4))

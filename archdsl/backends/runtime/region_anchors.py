@@ -18,15 +18,15 @@ from archdsl.backends.runtime.boxes import at_least_single
 Box = tuple[float, float, float, float]
 
 
-def region_anchors(
-    scores: Tensor, deltas: Tensor, scales: Sequence[float], ratios: Sequence[float], stride: int
-) -> tuple[Tensor, Tensor, Tensor]:
+def region_anchors(scores: Tensor, deltas: Tensor, boxes: Sequence[Box], stride: int) -> tuple[Tensor, Tensor, Tensor]:
     """What a network says of each anchor of each place, and where the anchors lie; in single precision at least.
 
     Parameters
     ----------
     scores, deltas
         As of ``anchor_rows``.
+    boxes
+        The anchors of the first place.
 
     Returns
     -------
@@ -34,7 +34,7 @@ def region_anchors(
     """
     height, width = deltas.shape[2:]
     logits, moves = anchor_rows(scores, deltas)
-    anchors = torch.tensor(anchor_boxes(scales, ratios), dtype=moves.dtype, device=moves.device)
+    anchors = torch.tensor(boxes, dtype=moves.dtype, device=moves.device)
     return logits, moves, place_anchors(anchors, height, width, stride)
 
 

@@ -10,6 +10,7 @@ from archdsl.backends.diagram.column import Arc, Around, Branches, Part, Series,
 from archdsl.backends.diagram.figure import COLD, Box, Figure, Frame, Member, keys_of
 from archdsl.backends.diagram.labels import paper_words
 from archdsl.backends.diagram.metrics import text_width
+from archdsl.backends.diagram.rooms import Rooms
 from archdsl.backends.diagram.styles.signs import DIAMETER, SIGNS
 from archdsl.graph.graph import Graph
 from archdsl.ops.base import Family
@@ -39,16 +40,16 @@ class Extent:
     arcs: tuple[tuple[Arc, float], ...] = ()
 
 
-class Sizes:
+class Sizes(Rooms[Extent]):
     """Sizes of boxes and of what is made of them, each worked out once; those in ``main`` are equally wide."""
 
     def __init__(self, graph: Graph, figure: Figure, main: Series, arcs: Sequence[Arc]) -> None:
+        super().__init__()
         self._graph, self._figure, self._arcs = graph, figure, arcs
         self._rank = max((len(stream.spatial) for node in graph.nodes for stream in node.outputs), default=0)
         self._boxes = {box.key: box for box in figure.boxes()}
         self._trunk = {part for part in main.parts if isinstance(part, str) and not self.is_dot(part)}
         self._width = max(map(self._natural, self._trunk), default=_MIN_WIDTH)
-        self._extents: dict[Part | Series, Extent] = {}
         self._squeezed = set(self._squeezes(main))
 
     # Boxes
@@ -102,20 +103,6 @@ class Sizes:
                 yield from (key for key in inside if set(self._spatial(key)) == {1})
 
     # Room
-
-    def extent(self, part: Part | Series, around: Around = (None, None)) -> Extent:
-        """The room of a box, of branches, or of a series with its arcs and the brackets beside it.
-
-        Arcs lead from and to what is around branches too, so that what holds them is asked first.
-        """
-        if part not in self._extents:
-            self._extents[part] = self._measured(part, around)
-        return self._extents[part]
-
-    def _measured(self, part: Part | Series, around: Around) -> Extent:
-        if isinstance(part, Series):
-            return self._series(part, around)
-        return self._branches(part, around) if isinstance(part, Branches) else self._box(part)
 
     def _box(self, key: str) -> Extent:
         if self.is_dot(key):

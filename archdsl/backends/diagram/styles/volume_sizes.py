@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from math import log2, sqrt
 
 from archdsl.backends.diagram.boxes import badge_text
-from archdsl.backends.diagram.column import Arc, Around, Branches, Part, Series, spanning, streams, within
+from archdsl.backends.diagram.column import Arc, Around, Branches, Series, spanning, streams, within
 from archdsl.backends.diagram.dips import hangs
 from archdsl.backends.diagram.figure import Figure
 from archdsl.backends.diagram.metrics import shorten, text_width
+from archdsl.backends.diagram.rooms import Rooms
 from archdsl.backends.diagram.styles.signs import DIAMETER, SIGNS
 from archdsl.graph.graph import Graph
 from archdsl.ops.base import TensorType
@@ -56,16 +57,16 @@ class Extent:
     arcs: tuple[tuple[Arc, float], ...] = ()
 
 
-class Sizes:
+class Sizes(Rooms[Extent]):
     """Sizes of a figure's boxes and of what is made of them, each worked out once."""
 
     def __init__(self, graph: Graph, figure: Figure, arcs: Sequence[Arc]) -> None:
+        super().__init__()
         self._graph, self._arcs = graph, arcs
         self._boxes = {box.key: box for box in figure.boxes()}
         self._rank = max((len(stream.spatial) for node in graph.nodes for stream in node.outputs), default=0)
         feeds = {link.head: link.tail for link in streams(figure)}
         self.captions = {key: tuple(self._caption(key, feeds.get(key))) for key in self._boxes}
-        self._extents: dict[Part | Series, Extent] = {}
 
     # Boxes
 
@@ -106,20 +107,6 @@ class Sizes:
             yield "x".join(map(str, stream.spatial))
 
     # Room
-
-    def extent(self, part: Part | Series, around: Around = (None, None)) -> Extent:
-        """The room of a box with its caption, of branches, or of a series with its arcs.
-
-        Arcs lead from and to what is around branches too, so that what holds them is asked first.
-        """
-        if part not in self._extents:
-            self._extents[part] = self._measured(part, around)
-        return self._extents[part]
-
-    def _measured(self, part: Part | Series, around: Around) -> Extent:
-        if isinstance(part, Series):
-            return self._series(part, around)
-        return self._branches(part, around) if isinstance(part, Branches) else self._box(part)
 
     def _box(self, key: str) -> Extent:
         volume, lines = self.volume(key), self.captions[key]

@@ -8,6 +8,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -21,6 +22,7 @@ from pygls.lsp.client import LanguageClient
 from pygls.uris import to_fs_path
 
 from archdsl.diagnostic import Edit, LoadError
+from archdsl.lsp.background import Precedence, worker
 from archdsl.lsp.coordinates import Coordinates, Place
 from archdsl.lsp.document import Document
 from archdsl.lsp.features.actions import actions
@@ -683,6 +685,27 @@ def test_what_has_changed_is_not_examined_to_the_end(desk: Desk) -> None:
     with pytest.raises(Superseded):
         task.findings()
     assert not desk.workspace.learn(task, known)
+
+
+def test_what_runs_in_the_background_gives_way_to_answers() -> None:
+    precedence, order = Precedence(), []
+    background = worker("test")
+
+    def pause() -> None:
+        precedence.give_way()
+        order.append("background")
+
+    @precedence.first
+    def answer() -> None:
+        running.append(background.submit(pause))
+        time.sleep(0.02)
+        order.append("answer")
+
+    running: list[Future[None]] = []
+    answer()
+    running[0].result()
+    precedence.give_way()  # nobody waits for anything
+    assert order == ["answer", "background"]
 
 
 def test_a_text_that_was_never_saved(desk: Desk) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,11 +11,13 @@ import pytest
 from lark import Lark, Token
 from lark.exceptions import UnexpectedInput
 from lark.lexer import ContextualLexer
+from lark.parsers.lalr_parser_state import ParserState
 
 from archdsl.source import Source
 from archdsl.syntax import parse as parsing
 from archdsl.syntax import tree
-from archdsl.syntax.parse import Parsed, build_parser, load_grammar, parse
+from archdsl.syntax.automaton import Stack
+from archdsl.syntax.parse import Parsed, build_parser, load_grammar, parse, parse_tokens
 
 DATA = Path(__file__).parent / "data"
 EXAMPLES = {path.stem: path.read_text("utf-8") for path in sorted((DATA / "language").rglob("*.arch"))}
@@ -59,6 +62,27 @@ def test_lexer_finds_the_tokens_of_larks_own(monkeypatch: pytest.MonkeyPatch) ->
     words = "let input, net = net(variant, 3) where set = table; when: repeat x2 -> use; for: 2x2 in; input in: 3x32x32"
     for text in (*EXAMPLES.values(), *SPECS, *re.split(r"(?<=;) ", words)):
         assert _tokens(load_grammar(), text) == _tokens(plain, text)
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_parser_does_what_larks_own_does(is_whole: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parsing, "_MAX_KEPT", 0)
+    chance = random.Random(1)
+    texts = [*EXAMPLES.values(), *SPECS]
+    sources = [Source("x", text if is_whole else _damaged(text, chance)) for text in texts]
+    found = [parse_tokens(source) for source in sources]
+    assert any(parsed.diagnostics for parsed, _ in found) is not is_whole
+    monkeypatch.setattr(Stack, "feed_token", ParserState.feed_token)
+    for source, (parsed, root) in zip(sources, found, strict=True):
+        assert parse_tokens(source) == (parsed, root)
+
+
+def _damaged(text: str, chance: random.Random) -> str:
+    """A text with some characters less and some twice."""
+    for _ in range(4):
+        place = chance.randrange(len(text))
+        text = text[:place] + chance.choice(["", text[place] * 2]) + text[place + 1 :]
+    return text
 
 
 def _tokens(parser: Lark, text: str) -> list[tuple[str, str, int | None]] | str:
@@ -268,6 +292,7 @@ def test_lark_waits_for_the_first_parse(python: Callable[..., str]) -> None:
 @pytest.mark.parametrize("trouble", ["none", "broken", "empty", "folder", "no folder"])
 def test_cache_is_only_a_help(trouble: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = statements("a -> b")
+    monkeypatch.setattr(parsing, "_MAX_KEPT", 0)  # so that it is read again
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     if trouble == "no folder":
         (tmp_path / "archdsl").write_text("in the way")

@@ -189,6 +189,7 @@ async def measure(subject: str, count: int) -> list[Latency]:
             changed.append(await milliseconds(ask))
             spent.append(editor.computed() - before_it)
         await editor.refreshed.wait()
+        await editor.published.wait()
         cpu = percentile95(spent) if any(spent) else None
         figures = median(calm), percentile95(calm), median(changed), percentile95(changed), cpu
         found.append(Latency(subject, question, *figures))

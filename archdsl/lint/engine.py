@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
@@ -40,16 +40,21 @@ def explain(code: str) -> str:
     return render.explain(code, catalogue())
 
 
-def lint(subject: Subject, known: Iterable[Diagnostic] = ()) -> tuple[Diagnostic, ...]:
+def lint(
+    subject: Subject, known: Iterable[Diagnostic] = (), watch: Callable[[Rule], object] = id
+) -> tuple[Diagnostic, ...]:
     """What might be better about a specification, in order of place, each place once for each rule.
 
     Parameters
     ----------
     known
         What the check of the file found: comments may hide its warnings too.
+    watch
+        Called with each rule before it looks; what it raises goes through.
     """
     found = {(item.code.id, item.span): item for item in known}
     for rule in rules():
+        watch(rule)
         for item in rule.find(subject):
             found.setdefault((item.code.id, item.span), item)
     everything = tuple(found.values())

@@ -78,9 +78,12 @@ def study(parsed: Parsed, project: Project, is_stale: Callable[[], bool]) -> Kno
     passages: dict[str, dict[Extent, list[Passage]]] = {}
     values: dict[str, dict[Extent, list[str]]] = {}
 
-    def watch(told: Passage | Valuation) -> None:
+    def require_current() -> None:
         if is_stale():
             raise Superseded
+
+    def watch(told: Passage | Valuation) -> None:
+        require_current()
         if isinstance(told, Valuation):
             _keep(told, values)
             return
@@ -88,11 +91,15 @@ def study(parsed: Parsed, project: Project, is_stale: Callable[[], bool]) -> Kno
         sources.setdefault(span.source.name, span.source)
         passages.setdefault(span.source.name, {}).setdefault(Extent(span.start, span.end), []).append(told)
 
+    require_current()
     elaborated = elaborate(file, load=project.use, watch=watch)
     graph = elaborated.graph if not parsed.diagnostics else None
     analysis = analyse(graph) if graph is not None and graph.nodes else None
-    if analysis is not None:
-        _ = analysis.cost, analysis.receptive  # here nobody waits
+    if analysis is not None:  # here nobody waits
+        require_current()
+        _ = analysis.cost
+        require_current()
+        _ = analysis.receptive
     diagnostics = in_order(dict.fromkeys((*parsed.diagnostics, *elaborated.diagnostics)))
     return Knowledge(file.source, sources, passages, values, graph, analysis, diagnostics)
 

@@ -8,12 +8,12 @@ been typed for a moment; then hints are asked for anew. What changes once more i
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import sys
-import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from pygls.uris import from_fs_path, to_fs_path
 from archdsl import __version__
 from archdsl.backends.diagram.engine import DrawingError
 from archdsl.diagnostic import Diagnostic
+from archdsl.lsp.background import Precedence, worker
 from archdsl.lsp.coordinates import Coordinates
 from archdsl.lsp.document import Document
 from archdsl.lsp.features import (
@@ -52,8 +53,6 @@ from archdsl.source import Source
 
 #: For how many seconds nothing is typed before a text is examined.
 DEBOUNCE = 0.15
-#: Nested calls of definitions take room on the stack; threads have little of it on some systems.
-_STACK = 64 * 2**20
 #: How long one thread may compute, in seconds, before another one has its turn: answers do not wait for elaboration.
 _TURN = 0.001
 
@@ -79,15 +78,17 @@ class Server(LanguageServer):
     def __init__(self) -> None:
         # Whole texts: they are small, and clients and servers differ on where the lines of a text end.
         super().__init__("archdsl", __version__, text_document_sync_kind=types.TextDocumentSyncKind.Full)
-        self.texts = Workspace()
-        self._worker = _worker("examine")
-        self._painter = _worker("draw")
+        self._precedence = Precedence()
+        self.texts = Workspace(self._precedence.give_way)
+        self._worker = worker("examine")
+        self._painter = worker("draw")
         self._waiting: dict[str, asyncio.TimerHandle] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._findings: dict[str, tuple[Diagnostic, ...]] = {}
         self._is_warm = False
         for method, answer, options in self._features():
-            self.feature(method, options)(partial(answer))  # it is marked, which a method cannot be
+            first = answer if iscoroutinefunction(answer) else self._precedence.first(answer)
+            self.feature(method, options)(partial(first))  # it is marked, which a method cannot be
 
     def _features(self) -> list[tuple[str, Callable[..., Any], Any]]:
         """The requests and notifications that are answered, with what clients are told of each."""
@@ -186,6 +187,8 @@ class Server(LanguageServer):
             findings = await loop.run_in_executor(self._worker, task.findings)
         except Superseded:
             return
+        finally:
+            gc.collect(0)
         if not task.is_stale():
             self._publish(task.name, findings)
         if not self._is_warm:
@@ -365,17 +368,6 @@ def _action_options() -> types.CodeActionOptions:
     return types.CodeActionOptions([types.CodeActionKind.QuickFix, types.CodeActionKind.SourceFixAll])
 
 
-def _worker(name: str) -> ThreadPoolExecutor:
-    """One thread with room for deep recursion, made at once."""
-    before = threading.stack_size(_STACK)
-    try:
-        worker = ThreadPoolExecutor(1, thread_name_prefix=f"archdsl-{name}")
-        worker.submit(int).result()
-    finally:
-        threading.stack_size(before)
-    return worker
-
-
 def _read_ahead(files: Files) -> None:
     """Read what the first questions about other files and about operators would have to wait for."""
     for op in catalogue().values():
@@ -392,5 +384,6 @@ def _is_failure(record: logging.LogRecord) -> bool:
 def serve() -> None:
     """Speak the protocol on standard input and output until the client says to stop."""
     sys.setswitchinterval(_TURN)
+    gc.disable()  # looking at everything takes longer than an answer may; each examination tidies up behind itself
     logging.getLogger("pygls.protocol.json_rpc").addFilter(_is_failure)
     Server().start_io()

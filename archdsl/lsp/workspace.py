@@ -77,17 +77,28 @@ class Task:
             The text has changed.
         """
         found = survey(self.target, {}, watch=self._watch)
-        return lint(Subject(found.file, found.graphs), found.diagnostics)
+        return lint(Subject(found.file, found.graphs), found.diagnostics, self._watch)
 
     def _watch(self, _: object) -> None:
         if self.is_stale():
             raise Superseded
 
 
+def _go_on() -> None:
+    """Nothing is more urgent."""
+
+
 @dataclass(eq=False)
 class Workspace:
-    """The open texts, by the name that the editor gives each."""
+    """The open texts, by the name that the editor gives each.
 
+    Parameters
+    ----------
+    give_way
+        Called again and again while a text is examined, so that what is more urgent can come first.
+    """
+
+    give_way: Callable[[], None] = _go_on
     _open: dict[str, _Open] = field(default_factory=dict)
     _shelf: Shelf = field(default_factory=Shelf)
     _documents: dict[str, Document] = field(default_factory=dict)
@@ -142,7 +153,12 @@ class Workspace:
         opened = self._open[name]
         changes = opened.changes
         target = Target(document.source, None, document.module.files.project)
-        return Task(name, target, document.module, changes, lambda: opened.changes != changes)
+
+        def is_stale() -> bool:
+            self.give_way()
+            return opened.changes != changes
+
+        return Task(name, target, document.module, changes, is_stale)
 
     def learn(self, task: Task, knowledge: Knowledge) -> bool:
         """Keep what a task found out; false if its text has changed since."""

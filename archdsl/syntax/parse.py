@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
@@ -31,6 +31,9 @@ GRAMMAR = files("archdsl.syntax").joinpath("arch.lark")
 
 MAX_DIAGNOSTICS = 50
 """How many mistakes of one file are explained."""
+
+_MAX_KEPT = 50_000
+"""Longer texts are not kept: their trees take much room."""
 
 _OPENERS = frozenset({"LPAR", "LSQB", "LBRACE"})
 _CLOSERS = frozenset({"RPAR", "RSQB", "RBRACE"})
@@ -76,9 +79,16 @@ def parse(source: Source) -> Parsed:
     return parse_tokens(source)[0]
 
 
-@paused()
 def parse_tokens(source: Source) -> tuple[Parsed, Branch[Token] | None]:
-    """Read a text, and keep the tree of its tokens; there is none if the text nests too deeply to be read."""
+    """Read a text, and keep the tree of its tokens; there is none if the text nests too deeply to be read.
+
+    What has just been read is read no second time: a text is formatted after it was checked, say. Nobody may change it.
+    """
+    return _parse_again(source) if len(source.text) <= _MAX_KEPT else _parse(source)
+
+
+@paused()
+def _parse(source: Source) -> tuple[Parsed, Branch[Token] | None]:
     scanned = trivia(source.text)
     comments = tuple(_comment(source, start, end) for start, end in scanned.comments)
     if scanned.is_suspect and (place := too_deep(source.text)) is not None:
@@ -88,6 +98,9 @@ def parse_tokens(source: Source) -> tuple[Parsed, Branch[Token] | None]:
     statements, unfit = build(source, root)
     diagnostics = sorted(run.diagnostics + unfit, key=lambda diagnostic: diagnostic.span.start)
     return Parsed(tree.File(statements, comments, source), tuple(diagnostics[:MAX_DIAGNOSTICS])), root
+
+
+_parse_again = lru_cache(maxsize=4)(_parse)
 
 
 def _comment(source: Source, start: int, end: int) -> tree.Comment:
@@ -256,6 +269,7 @@ def build_parser(grammar: str, *, cache: str | bool = False, strict: bool = Fals
     """Make a parser of a grammar; ``strict`` looks for conflicts, which needs ``interegular``."""
     from lark import Lark
 
+    from archdsl.syntax.automaton import Parser
     from archdsl.syntax.lexer import Lexer
 
     return Lark(
@@ -266,7 +280,7 @@ def build_parser(grammar: str, *, cache: str | bool = False, strict: bool = Fals
         maybe_placeholders=False,
         cache=cache,
         strict=strict,
-        _plugins={"ContextualLexer": Lexer},
+        _plugins={"ContextualLexer": Lexer, "LALR_Parser": Parser},
     )
 
 

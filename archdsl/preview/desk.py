@@ -65,12 +65,15 @@ class Wish:
         Which one of the file's networks; the empty name is the file's own.
     is_whole
         Whether to review all of its networks, and to draw pictures with more and with fewer open blocks too.
+    is_opened
+        Whether to draw those pictures in any case: somebody looks at one of them.
     """
 
     text: str
     variant: str = ""
     style: Style = "graph"
     is_whole: bool = False
+    is_opened: bool = False
 
 
 @dataclass(frozen=True)
@@ -156,7 +159,7 @@ class Desk:
                 return answer
             subject = _Watched(graph, analyse(graph), is_stale)
             try:
-                shown = pictures(subject, wish.style, is_whole=wish.is_whole)
+                shown = pictures(subject, wish.style, is_whole=wish.is_whole or wish.is_opened)
             except DrawingError as error:
                 return {**answer, "trouble": str(error)}
             shown["model"]["places"] = places(graph, draft.target.source)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+from base64 import b64encode
 from functools import cache
+from hashlib import sha256
 from html import escape
 from importlib.resources import files
 from string import Template
@@ -21,7 +24,20 @@ POLICY = (
 #: Words that the editor shows as such beside those with which statements begin.
 _WORDS = (*RESERVED, "as", "x")
 
-_SCRIPTS = ("text.js", "editor.js", "link.js", "preview.js")
+_SCRIPTS = (
+    "text.js",
+    "sheet.js",
+    "editor.js",
+    "link.js",
+    "banner.js",
+    "connection.js",
+    "file.js",
+    "downloads.js",
+    "problems.js",
+    "summary.js",
+    "tabs.js",
+    "preview.js",
+)
 
 
 def page(file: str, variant: str) -> bytes:
@@ -43,6 +59,15 @@ def page(file: str, variant: str) -> bytes:
     return text.encode()
 
 
+def refused(reason: str) -> tuple[str, bytes]:
+    """The page for those who are not let in, with its policy; it tells nothing of the file."""
+    said = reason[:1].upper() + reason[1:]
+    text = Template(_resource("refused.html")).substitute(reason=re.sub("`(.+?)`", r"<code>\1</code>", escape(said)))
+    (style,) = re.findall("(?s)<style>(.*?)</style>", text)
+    rules = "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    return f"default-src 'none'; style-src {_hash(style)}; {rules}", text.encode()
+
+
 @cache
 def assets() -> dict[str, tuple[str, bytes]]:
     """Every further file of the page by its address, with its type."""
@@ -53,6 +78,11 @@ def assets() -> dict[str, tuple[str, bytes]]:
         "/preview.css": ("text/css; charset=utf-8", style.encode()),
         "/icon.svg": ("image/svg+xml", _resource("icon.svg").encode()),
     }
+
+
+def _hash(text: str) -> str:
+    """How a policy names a text."""
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
 
 
 def _resource(name: str) -> str:

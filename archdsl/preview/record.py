@@ -39,15 +39,20 @@ def _record(diagnostic: Diagnostic, source: Source) -> dict[str, Any]:
         "severity": diagnostic.severity.value,
         "message": diagnostic.message,
         "hint": diagnostic.hint,
-        "where": str(diagnostic.span),
+        "where": _where(diagnostic.span, source),
         "at": None if here is None else _units(here),
         "labels": [
-            {"message": label.message, "where": str(label.span), "at": _units(label.span)}
+            {"message": label.message, "where": _where(label.span, source), "at": _units(label.span)}
             for label in diagnostic.labels
             if label.span.source == source
         ],
         "fixes": [_fix(fix) for fix in diagnostic.fixes if all(edit.span.source == source for edit in fix.edits)],
     }
+
+
+def _where(span: Span, source: Source) -> str:
+    """Line and column, of another file with its name."""
+    return str(span).removeprefix(f"{source.name}:") if span.source == source else str(span)
 
 
 def _fix(fix: Fix) -> dict[str, Any]:

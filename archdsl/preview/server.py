@@ -26,7 +26,7 @@ from archdsl.backends.diagram.engine import DrawingError
 from archdsl.backends.diagram.options import Style
 from archdsl.preview.access import HOST, Gate, token_for
 from archdsl.preview.desk import Conflict, Desk, Stored, Superseded, Unavailable, Wish
-from archdsl.preview.page import POLICY, assets, page
+from archdsl.preview.page import POLICY, assets, page, refused
 from archdsl.preview.watch import Watch
 from archdsl.project import MAX_BYTES
 
@@ -193,9 +193,16 @@ class _Handler(BaseHTTPRequestHandler):
             reply = answer()
         except _Refusal as refusal:
             self.close_connection = True  # its body has not been read
-            reply = _json({"error": refusal.reason}, refusal.status)
+            reply = self._refused(refusal)
         if reply is not None:
             self._send(reply)
+
+    def _refused(self, refusal: _Refusal) -> _Reply:
+        """A page for people, who come with a browser's address bar, and an object for scripts."""
+        if "text/html" not in self.headers.get("Accept", ""):
+            return _json({"error": refusal.reason}, refusal.status)
+        policy, body = refused(refusal.reason)
+        return _Reply(refusal.status, "text/html; charset=utf-8", body, {"Content-Security-Policy": policy})
 
     def _send(self, reply: _Reply) -> None:
         self.send_response(reply.status)
@@ -339,7 +346,8 @@ def _wish(values: Mapping[str, Any]) -> Wish:
     style = _text(values, "style", "graph")
     if style not in get_args(Style):
         raise _Refusal(HTTPStatus.BAD_REQUEST, f"styles are {', '.join(get_args(Style))}")
-    return Wish(text, _text(values, "variant", ""), style, values.get("whole") is True)  # type: ignore[arg-type]
+    is_whole, is_opened = (values.get(name) is True for name in ("whole", "opened"))
+    return Wish(text, _text(values, "variant", ""), style, is_whole, is_opened)  # type: ignore[arg-type]
 
 
 def _text(values: Mapping[str, Any], name: str, default: str | None = None) -> str:

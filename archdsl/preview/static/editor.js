@@ -1,18 +1,16 @@
-/* A textarea over a painted copy of its text: words in colours, what is wrong underlined and said behind its line. */
+/* Where the text is written: a textarea over a painted copy of its text. */
 class Editor {
-  /* Letters up to which a text is painted at each key. */
-  static PAINTED = 200_000;
-
+  /* Listeners are told when the text has `changed`, and to which line the caret has `moved`. */
   constructor(root, lexicon, listeners) {
-    Object.assign(this, { lexicon, listeners, findings: [], spot: null, line: -1 });
+    Object.assign(this, { listeners, findings: [], spot: null, line: -1 });
     this.area = root.querySelector("textarea");
-    this.paint = root.querySelector(".paint");
-    this.numbers = root.querySelector(".numbers pre");
+    this.sheet = new Sheet(root, this.area, lexicon);
     this.hint = document.getElementById("preview-hint");
     this.known = "";
+    this.isLeaving = false;
     this.area.addEventListener("input", () => this.#typed());
-    this.area.addEventListener("scroll", () => this.#scrolled());
     this.area.addEventListener("keydown", (event) => this.#pressed(event));
+    this.area.addEventListener("blur", () => (this.isLeaving = false));
     for (const name of ["click", "keyup", "focus"]) this.area.addEventListener(name, () => this.#moved());
     document.addEventListener("selectionchange", () => document.activeElement === this.area && this.#moved());
     this.#draw();
@@ -38,6 +36,12 @@ class Editor {
     this.#moved();
   }
 
+  /* Take another text as the writer's own change, which can be undone. */
+  replace(text) {
+    const { head, tail, moved } = new Shift(this.text, text);
+    this.edit([{ at: [head, tail], text: text.slice(head, tail + moved) }]);
+  }
+
   /* Say what is wrong with the text as it is. */
   judge(findings) {
     this.findings = findings.filter((finding) => finding.at);
@@ -48,18 +52,16 @@ class Editor {
   /* Show where something stands: null for nothing. */
   point(range) {
     this.spot = range;
-    if (range) {
-      if (document.activeElement !== this.area) this.area.setSelectionRange(...range);
-      this.#reveal(range[0]);
-    }
+    if (range && document.activeElement !== this.area) this.area.setSelectionRange(...range);
     this.#draw();
+    if (range) this.sheet.reveal(range);
   }
 
   /* Take the writer to a place. */
   go([start, end]) {
     this.area.focus({ preventScroll: true });
     this.area.setSelectionRange(start, end);
-    this.#reveal(start);
+    this.sheet.reveal([start, end]);
     this.#moved();
   }
 
@@ -109,8 +111,7 @@ class Editor {
     if (line === this.line && this.text === this.read) return;
     this.line = line;
     this.read = this.text;
-    this.#scrolled();
-    [...this.numbers.children].forEach((number, place) => number.classList.toggle("here", place === line));
+    this.#draw();
     this.#describe();
     this.listeners.moved(line);
   }
@@ -118,110 +119,46 @@ class Editor {
   /* What is wrong with the caret's line, for those who hear it. */
   #describe() {
     const said = this.findings.filter((finding) => lineOf(this.starts, finding.at[0]) === this.line);
-    this.hint.textContent = said.map((finding) => `${finding.severity}: ${finding.message}`).join(". ");
+    put(this.hint, said.map((finding) => `${finding.severity}: ${finding.message}`).join(". "));
     this.area.setAttribute("aria-invalid", String(this.findings.some((finding) => finding.severity === "error")));
   }
 
+  /* Tab indents; behind Escape it leads on, as it does elsewhere. */
   #pressed(event) {
-    if (event.key !== "Enter" || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
+    const leaves = event.key === "Tab" && this.isLeaving;
+    if (event.key !== "Shift") this.isLeaving = event.key === "Escape";
+    if (leaves || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key !== "Enter" && event.key !== "Tab") return;
     event.preventDefault();
+    if (event.key === "Enter") this.#break();
+    else this.#indent(event.shiftKey ? -1 : 1);
+  }
+
+  /* Begin a line, as far in as the last one, or further behind a bracket. */
+  #break() {
     const start = this.text.lastIndexOf("\n", this.caret - 1) + 1;
     const before = this.text.slice(start, this.caret);
     const deeper = /[{([]\s*(#.*)?$/.test(before) ? "  " : "";
     this.#insert(`\n${before.match(/^[ \t]*/)[0]}${deeper}`);
   }
 
-  #reveal(offset) {
-    const height = parseFloat(getComputedStyle(this.area).lineHeight);
-    const top = lineOf(this.starts, offset) * height;
-    const { scrollTop, clientHeight } = this.area;
-    if (top < scrollTop || top > scrollTop + clientHeight - 2 * height) this.area.scrollTop = top - clientHeight / 3;
-    this.#scrolled();
+  /* Move the selected lines in or out; without a selection, what is behind the caret in. */
+  #indent(step) {
+    const { selectionStart: from, selectionEnd: to } = this.area;
+    if (from === to && step > 0) return this.#insert("  ");
+    const last = lineOf(this.starts, Math.max(from, to - 1));
+    const start = this.starts[lineOf(this.starts, from)];
+    const end = (this.starts[last + 1] ?? this.text.length + 1) - 1;
+    const before = this.text.slice(start, end);
+    const after = step > 0 ? before.replace(/^(?=.)/gm, "  ") : before.replace(/^(?: {1,2}|\t)/gm, "");
+    if (after === before) return undefined;
+    this.edit([{ at: [start, end], text: after }]);
+    const caret = Math.max(start, from + after.length - before.length);
+    return this.area.setSelectionRange(...(from === to ? [caret, caret] : [start, start + after.length]));
   }
-
-  #scrolled() {
-    const { scrollTop, scrollLeft } = this.area;
-    this.paint.style.transform = `translate(${-scrollLeft}px,${-scrollTop}px)`;
-    this.numbers.style.transform = `translateY(${-scrollTop}px)`;
-    for (const remark of this.paint.querySelectorAll(".remark")) this.#pull(remark, scrollLeft);
-  }
-
-  /* Move a remark that would be out of sight over the end of its line, behind what it is about; not while that is being written. */
-  #pull(remark, scrollLeft) {
-    const isWritten = document.activeElement === this.area && remark.dataset.line === String(this.line);
-    const marks = [...remark.parentElement.querySelectorAll(":scope > :is(.error, .warning):not(.remark)")];
-    const least = Math.max(48, ...marks.map((mark) => mark.offsetLeft + mark.offsetWidth - scrollLeft + 10));
-    const [own, room] = [remark.offsetLeft - scrollLeft, this.area.clientWidth - remark.offsetWidth - 12];
-    const moved = Math.min(0, Math.max(least, room) - own);
-    remark.style.transform = isWritten || !moved ? "" : `translateX(${moved}px)`;
-  }
-
-  // Painting
 
   #draw() {
-    const { text } = this;
-    this.starts = lineStarts(text);
-    const words = text.length <= Editor.PAINTED ? this.lexicon.read(text) : [];
-    const marks = this.findings.map(({ at, severity }) => [at[0], Math.max(at[1], at[0] + 1), severity]);
-    if (this.spot) marks.push([...this.spot, "spot"]);
-    const remarks = this.#remarks();
-    const lines = this.starts.map((start, line) => {
-      const end = (this.starts[line + 1] ?? text.length + 1) - 1;
-      return make("span", { class: "line" }, ...this.#stretches(start, end, words, marks), ...(remarks.get(line) ?? []), "\n");
-    });
-    this.paint.replaceChildren(...lines);
-    this.#count();
-    this.#scrolled();
-  }
-
-  /* What is said behind a line: the worst of what is wrong with it. */
-  #remarks() {
-    const remarks = new Map();
-    for (const { at, severity, message } of this.findings) {
-      const line = lineOf(this.starts, at[0]);
-      const isWorse = severity === "error" && remarks.get(line)?.[0].classList.contains("warning");
-      if (!remarks.has(line) || isWorse) remarks.set(line, [make("span", { class: `remark ${severity}`, "data-line": line }, message)]);
-    }
-    return remarks;
-  }
-
-  /* A line cut wherever a word or a mark begins or ends. */
-  #stretches(start, end, words, marks) {
-    const within = ([from, to]) => from < end && to > start;
-    const first = Editor.#first(words, start);
-    let last = first;
-    while (last < words.length && words[last][0] < end) last++;
-    const own = words.slice(first, last);
-    const drawn = marks.filter(within);
-    const cuts = new Set([start, end]);
-    for (const [from, to] of [...own, ...drawn]) cuts.add(Math.max(from, start)).add(Math.min(to, end));
-    const places = [...cuts].sort((one, other) => one - other);
-    return places.slice(1).map((stop, number) => {
-      const from = places[number];
-      const kinds = [...own, ...drawn].filter(([left, right]) => left <= from && right >= stop).map(([, , kind]) => kind);
-      const letters = this.text.slice(from, stop);
-      return kinds.length ? make("span", { class: kinds.join(" ") }, letters) : letters;
-    });
-  }
-
-  /* The first of some stretches in order that ends behind a place. */
-  static #first(words, start) {
-    let [low, high] = [0, words.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (words[middle][1] <= start) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
-
-  #count() {
-    const worst = new Map();
-    for (const { at, severity } of this.findings) {
-      const line = lineOf(this.starts, at[0]);
-      if (worst.get(line) !== "error") worst.set(line, severity);
-    }
-    const numbers = this.starts.map((_, line) => make("span", { class: [worst.get(line), line === this.line ? "here" : ""].join(" ").trim() }, `${line + 1}\n`));
-    this.numbers.replaceChildren(...numbers);
+    const { findings, line, spot, text } = this;
+    this.starts = this.sheet.draw({ findings, line, spot, text });
   }
 }

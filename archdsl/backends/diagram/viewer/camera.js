@@ -26,13 +26,13 @@ class Camera {
 
   /* The whole picture, as large as it may be without coarse letters. */
   fit() {
-    if (!this.picture) return;
     const { clientWidth, clientHeight } = this.stage;
+    this.isFitted = true;
+    if (!this.picture || !clientWidth || !clientHeight) return; // fitted as soon as it has room
     const { width, height } = this.picture;
     this.scale = Math.min(clientWidth / width, clientHeight / height, 1.8) * 0.99;
     this.x = (clientWidth - width * this.scale) / 2;
     this.y = (clientHeight - height * this.scale) / 2;
-    this.isFitted = true;
     this.#apply(true);
   }
 

@@ -99,6 +99,11 @@ class Picture {
     });
   }
 
+  /* Take over what another picture has made of the same SVG. */
+  adopt({ svg, groups, linkGroups, overlay, width, height }) {
+    Object.assign(this, { svg, groups, linkGroups, overlay, width, height });
+  }
+
   /* The element that a mark of the picture belongs to; -1 for none. */
   elementOf(mark) {
     return this.groups.indexOf(mark.closest?.("g.box, g.frame"));
@@ -114,6 +119,11 @@ class Picture {
     const right = Math.max(...boxes.map((box) => box.x + box.width));
     const bottom = Math.max(...boxes.map((box) => box.y + box.height));
     return { x, y, width: right - x, height: bottom - y };
+  }
+
+  corner(place) {
+    const { x, y } = this.extent(place);
+    return [x, y];
   }
 
   /* The nodes of each copy that an element stands for. */
@@ -148,8 +158,12 @@ class Picture {
     return null;
   }
 
-  /* The closed block that hides a path. */
-  findHidden(path) {
+  /* Where a path is drawn, or else the closed block that hides it. */
+  locate(path) {
+    return this.find(path) ?? this.#findHidden(path);
+  }
+
+  #findHidden(path) {
     const { nodes, scopes } = this.network;
     const isWanted = (id) => nodes[id].path === path || nodes[id].path.startsWith(`${path}.`) || this.network.around(nodes[id].scope).some((scope) => scope.path === path);
     const wanted = scopes && nodes.findIndex((_, id) => isWanted(id));

@@ -1,32 +1,7 @@
-/* Make an element of the page; text is text, whatever it holds. */
-function make(name, attributes = {}, ...children) {
-  const element = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) {
-    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
-    else if (value !== null) element.setAttribute(key, value);
-  }
-  element.append(...children.filter((child) => child !== null));
-  return element;
-}
-
-function exact(number) {
-  return number === null ? "not counted" : number.toLocaleString("en-US");
-}
-
-/* A path that may go on in the next line behind each of its dots. */
-function breakable(parts) {
-  return parts.flatMap((part, place) => (place ? [".", make("wbr"), part] : [part]));
-}
-
-function terms(pairs) {
-  const shown = pairs.filter(([, value]) => value !== null && value !== "");
-  return make("dl", {}, ...shown.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
-}
-
 /* What is known of the network, or of one box or frame. */
 class Panel {
   constructor(root, network, actions) {
-    Object.assign(this, { root, network, actions, isOpen: false });
+    Object.assign(this, { root, network, actions, isOpen: false, subject: null });
   }
 
   close() {
@@ -35,15 +10,19 @@ class Panel {
     this.root.replaceChildren();
   }
 
-  #show(title, ...content) {
+  /* Whoever reads of a subject reads on when it has changed, and from the top when it is another one. */
+  #show(subject, title, ...content) {
+    const isSame = this.isOpen && subject === this.subject;
     const wasInside = this.root.contains(document.activeElement);
     const shut = make("button", { type: "button", "aria-label": "Close details", onclick: () => this.actions.shut() }, "×");
     const heading = make("h2", { tabindex: "-1" }, title);
-    this.root.replaceChildren(make("header", {}, heading, shut), ...content.filter((part) => part !== null));
+    const parts = [make("header", {}, heading, shut), ...content.filter((part) => part !== null)];
+    Object.assign(this, { isOpen: true, subject });
     this.root.hidden = false;
+    if (isSame) return patch(this.root, ...parts);
+    this.root.replaceChildren(...parts);
     this.root.scrollTop = 0;
-    this.isOpen = true;
-    if (wasInside) heading.focus();
+    return wasInside ? heading.focus() : undefined;
   }
 
   showNetwork() {
@@ -52,6 +31,7 @@ class Panel {
     const outputs = network.outputs.map((output) => [`Output ${output.name}`, network.shape(output.port)]);
     const inputs = network.nodes.flatMap((node, id) => (network.operator(id).keyword === "input" ? [[`Input ${node.path === "input" ? "" : node.path}`.trim(), node.outputs[0]]] : []));
     this.#show(
+      "network",
       network.title,
       make("p", { class: "path" }, network.name),
       terms([
@@ -78,6 +58,7 @@ class Panel {
     const nodes = copies[copy] ?? [];
     const times = element.count > 1 ? ` ×${element.count}` : "";
     this.#show(
+      `${element.frame ? "frame" : "box"} ${path}`,
       element.title + times,
       make("p", { class: "path" }, path),
       this.#buttons(picture, place),
@@ -89,7 +70,7 @@ class Panel {
   }
 
   #section(title, content) {
-    return content ? [make("h3", {}, title), content] : [];
+    return content ? [make("h3", { "data-key": title }, title), content] : [];
   }
 
   #buttons(picture, place) {
@@ -162,13 +143,13 @@ class Panel {
     if (copies.length < 2) return [];
     const chips = copies.map((_, copy) => {
       const path = picture.pathOf(place, copy);
-      return make("button", { type: "button", "aria-pressed": String(copy === current), onclick: () => this.actions.select(place, copy) }, path);
+      return make("button", { type: "button", "data-key": path, "aria-pressed": String(copy === current), onclick: () => this.actions.select(place, copy) }, path);
     });
     return this.#section(`Stands for ${copies.length} copies`, make("div", { class: "chips" }, ...chips));
   }
 
   #neighbours(picture, place) {
-    const chips = (places) => make("div", { class: "chips" }, ...places.map((other) => make("button", { type: "button", onclick: () => this.actions.select(other, 0) }, picture.elements[other].path)));
+    const chips = (places) => make("div", { class: "chips" }, ...places.map((other) => make("button", { type: "button", "data-key": picture.elements[other].path, onclick: () => this.actions.select(other, 0) }, picture.elements[other].path)));
     const { [place]: before } = picture.previous;
     const { [place]: after } = picture.next;
     return [...this.#section("From", before.length && chips(before)), ...this.#section("To", after.length && chips(after))];

@@ -30,7 +30,19 @@ from archdsl.backends.diagram.writers.svg import role_rules, svg_element, theme_
 PAGE_BUDGET = 120_000
 
 _MARKUP = ("page.html", "bar.html", "view.html")
-_SCRIPTS = ("camera.js", "network.js", "panel.js", "viewer.js")
+_SCRIPTS = (
+    "elements.js",
+    "still.js",
+    "network.js",
+    "camera.js",
+    "blocks.js",
+    "search.js",
+    "heat.js",
+    "walk.js",
+    "keyboard.js",
+    "panel.js",
+    "viewer.js",
+)
 #: What shows the network that stands in the page itself.
 _START = "start.js"
 #: What the page is painted with, by the names of its variables: roles of the theme.

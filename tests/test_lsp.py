@@ -255,6 +255,11 @@ def test_hints_tell_shapes_and_channels(desk: Desk) -> None:
     }
 
 
+def test_channels_that_differ_too_much_are_left_to_the_hover(desk: Desk) -> None:
+    document, _ = desk.open("input 1x8x8\nf(w): 3x3 conv w -> relu\nf(2) -> f(4) -> f(8) -> f(16)\n")
+    assert shown_hints(document)[2] == ["2x8x8, 4x8x8, 8x8x8, …"]
+
+
 def test_hints_stay_where_a_text_is_broken(desk: Desk) -> None:
     before = "input 3x32x32\nstem = 3x3 conv 8 /2 -> relu\nhead = gap -> fc 10\n"
     desk.open(before)
@@ -329,6 +334,16 @@ def test_completion_knows_what_fits(desk: Desk, text: str, present: list[str], a
     labels = {item.label for item in completion(*desk.open(text))}
     assert not set(present) - labels
     assert not set(absent) & labels
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "later"),
+    [("input 3x8x8\n3x3 con¦", "conv", "concat"), ("input 3x8x8\n3x3 conv(¦", "out", "bias")],
+    ids=["behind a kernel", "required"],
+)
+def test_completion_begins_with_what_fits_best(desk: Desk, text: str, first: str, later: str) -> None:
+    labels = [item.label for item in completion(*desk.open(text))]
+    assert labels.index(first) < labels.index(later)
 
 
 def test_names_stay_known_while_a_definition_is_broken(desk: Desk) -> None:

@@ -12,6 +12,7 @@ from archdsl.graph.functions import FUNCTIONS
 from archdsl.graph.operators import vocabulary
 from archdsl.lsp.cursor import Cursor, cursor
 from archdsl.lsp.document import Document
+from archdsl.lsp.lexis import Lexeme
 from archdsl.lsp.meaning import Named, Operator, definitions, offers, parameters, taps, used_module
 from archdsl.lsp.reading import called_at, meaning_before
 from archdsl.lsp.wording import argument, builtin, described, gist, head, keyword
@@ -189,6 +190,7 @@ class _Items:
 
     def _operators(self) -> Iterator[Item]:
         bare = self._place.wanted == "operator"
+        has_kernel = self._is_behind_kernel()
         for name, op in catalogue().items():
             insert = name if bare else _snippet(op)
             yield self._item(
@@ -198,8 +200,12 @@ class _Items:
                 detail=summary(op),
                 documentation=None,
                 is_snippet="$" in insert,
-                rank=3,
+                rank=0 if has_kernel and "kernel" in op.model_fields else 3,
             )
+
+    def _is_behind_kernel(self) -> bool:
+        before = [word for word in self._document.words if word.end <= self._span.start]
+        return bool(before) and self._place.wanted == "element" and before[-1].kind is Lexeme.NUMBER
 
     def _definition(self, named: Named, rank: int) -> Item:
         insert = _call(named)
@@ -232,9 +238,13 @@ class _Items:
             if item.name not in self._place.given:
                 default = "required" if item.default is None else f"default {item.default}"
                 detail = f"{item.kind}; {default}"
-                insert = f"{item.name}="
                 yield self._item(
-                    item.name, ItemKind.ARGUMENT, insert=insert, detail=detail, documentation=item.description, rank=1
+                    item.name,
+                    ItemKind.ARGUMENT,
+                    insert=f"{item.name}=",
+                    detail=detail,
+                    documentation=item.description,
+                    rank=0 if item.default is None else 1,
                 )
 
     def _parameters(self, named: Named) -> Iterator[Item]:

@@ -77,9 +77,8 @@ def _channels(document: Document, start: int, end: int, shown: set[int]) -> Iter
             continue
         pairs = [_pair(way.entering, way.leaving) for way in ways(copies)]
         found = [pair for pair in dict.fromkeys(pairs) if pair is not None]
-        if found:
-            more = ", …" if len(found) > _MAX_SHAPES else ""
-            yield Hint(element.span.end, ", ".join(found[:_MAX_SHAPES]) + more, "channels", "\n".join(found))
+        if 0 < len(found) <= _MAX_SHAPES:  # more would push the rest of the line away
+            yield Hint(element.span.end, ", ".join(found), "channels", "\n".join(found))
 
 
 def _pair(entering: Shapes, leaving: Shapes) -> str | None:

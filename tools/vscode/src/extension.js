@@ -2,6 +2,7 @@
 "use strict";
 
 const vscode = require("vscode");
+const { Explanations } = require("./explanations");
 const { Program } = require("./program");
 const { Preview } = require("./preview");
 const { Server } = require("./server");
@@ -10,7 +11,7 @@ const { Server } = require("./server");
 async function activate(context) {
   const log = vscode.window.createOutputChannel("archdsl");
   const server = new Server(log);
-  const preview = new Preview(server);
+  const preview = new Preview(server, vscode.Uri.joinPath(context.extensionUri, "icons", "archdsl.svg"));
 
   /** @param {string} name @param {() => unknown} action */
   const command = (name, action) => context.subscriptions.push(vscode.commands.registerCommand(name, action));
@@ -23,6 +24,7 @@ async function activate(context) {
     log,
     preview,
     server,
+    Explanations.register(),
     vscode.workspace.onDidChangeConfiguration((event) => {
       if (event.affectsConfiguration("archdsl.path")) void server.restart();
     }),

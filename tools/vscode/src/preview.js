@@ -9,19 +9,24 @@ const PAUSE = 250;
 class Preview {
   /** @type {vscode.WebviewPanel | undefined} */
   #panel;
-  /** @type {vscode.TextDocument | undefined} */
+  /** The text that the picture is of. @type {vscode.TextDocument | undefined} */
   #document;
   /** @type {NodeJS.Timeout | undefined} */
   #timer;
   #server;
+  #icon;
   #watching;
 
-  /** @param {import("./server").Server} server */
-  constructor(server) {
+  /** @param {import("./server").Server} server @param {vscode.Uri} icon */
+  constructor(server, icon) {
     this.#server = server;
+    this.#icon = icon;
     this.#watching = vscode.Disposable.from(
       vscode.workspace.onDidChangeTextDocument(({ document }) => document.languageId === "arch" && this.#soon()),
-      vscode.window.onDidChangeActiveTextEditor((editor) => editor && this.#follow(editor.document)),
+      server.onDidExamine(() => this.#soon(0)),
+      vscode.window.onDidChangeActiveTextEditor((editor) => editor?.document.languageId === "arch" && this.#soon(0)),
+      vscode.window.onDidChangeActiveColorTheme(() => this.#soon(0)),
+      vscode.workspace.onDidChangeConfiguration((event) => event.affectsConfiguration("archdsl.preview") && this.#soon(0)),
       vscode.window.onDidChangeTextEditorSelection(({ textEditor, selections }) => {
         if (textEditor.document === this.#document) void this.#mark(selections[0].active);
       }),
@@ -34,12 +39,13 @@ class Preview {
     if (this.#panel === undefined) {
       const place = { viewColumn: vscode.ViewColumn.Beside, preserveFocus: true };
       this.#panel = vscode.window.createWebviewPanel("archdsl.preview", "archdsl", place, { enableScripts: true });
+      this.#panel.iconPath = this.#icon;
       this.#panel.webview.html = page();
       this.#panel.webview.onDidReceiveMessage((message) => this.#receive(message));
       this.#panel.onDidDispose(() => (this.#panel = undefined));
     }
     this.#panel.reveal(undefined, true);
-    this.#soon();
+    this.#soon(0);
   }
 
   dispose() {
@@ -48,27 +54,33 @@ class Preview {
     this.#panel?.dispose();
   }
 
-  /** @param {vscode.TextDocument} document */
-  #follow(document) {
-    if (this.#panel === undefined || document.languageId !== "arch" || document === this.#document) return;
-    this.#document = document;
-    this.#soon();
-  }
-
-  #soon() {
+  #soon(pause = PAUSE) {
     clearTimeout(this.#timer);
-    if (this.#panel !== undefined) this.#timer = setTimeout(() => this.#draw(), PAUSE);
+    if (this.#panel !== undefined) this.#timer = setTimeout(() => this.#draw(), pause);
   }
 
+  /** Draw the text that is being edited; one that has no network, such as a file of blocks, leaves the picture as it is. */
   async #draw() {
+    const active = vscode.window.activeTextEditor?.document;
+    const other = active?.languageId === "arch" && active !== this.#document ? active : undefined;
+    const found = other && (await this.#figure(other));
+    if (found?.svg) this.#document = other;
     const document = this.#document;
     if (document === undefined || document.isClosed) return;
-    const theme = vscode.workspace.getConfiguration("archdsl", document.uri).get("preview.theme", "auto");
-    const params = { textDocument: { uri: document.uri.toString() }, options: { theme: theme === "auto" ? editorTheme() : theme } };
-    const figure = await this.#server.ask("archdsl/figure", params).catch((failure) => ({ failure: String(failure) }));
+    const figure = found?.svg ? found : await this.#figure(document);
     if (this.#panel === undefined || document !== this.#document) return;
     this.#panel.title = document.fileName.replace(/.*[\\/]/, "");
-    await this.#panel.webview.postMessage({ kind: "figure", ...figure });
+    await this.#panel.webview.postMessage({ kind: "figure", ...figure, isWrong: isWrong(document) });
+    const editor = vscode.window.activeTextEditor;
+    if (editor?.document === document) await this.#mark(editor.selection.active);
+  }
+
+  /** @param {vscode.TextDocument} document @returns {Promise<{ svg?: string, isCurrent?: boolean, failure?: string } | undefined>} */
+  async #figure(document) {
+    const chosen = vscode.workspace.getConfiguration("archdsl", document.uri).get("preview.theme", "auto");
+    const theme = chosen === "auto" ? editorTheme() : chosen;
+    const params = { textDocument: { uri: document.uri.toString() }, options: { theme } };
+    return this.#server.ask("archdsl/figure", params).catch((failure) => ({ failure: String(failure) }));
   }
 
   /** Mark what was written at a place. @param {vscode.Position} position */
@@ -80,18 +92,36 @@ class Preview {
     await this.#panel?.webview.postMessage({ kind: "mark", paths });
   }
 
-  /** @param {{ kind: string, paths: string[] }} message */
+  /** @param {{ kind: string, path: string }} message */
   async #receive(message) {
-    if (message.kind === "ready") return this.#soon();
-    if (message.kind !== "show" || this.#document === undefined) return;
-    const params = { textDocument: { uri: this.#document.uri.toString() }, paths: message.paths };
-    const [place] = (await this.#server.ask("archdsl/places", params).catch(() => [])) ?? [];
+    if (message.kind === "ready") return this.#soon(0);
+    if (message.kind === "show" && this.#document !== undefined) return this.#show(message.path, this.#document);
+  }
+
+  /**
+   * Go to the place that made a part: of what was written elsewhere, the innermost call in this text.
+   * @param {string} path @param {vscode.TextDocument} document
+   */
+  async #show(path, document) {
+    const names = path.split(".");
+    const paths = names.map((_, index) => names.slice(0, names.length - index).join("."));
+    const uri = document.uri.toString();
+    /** @type {{ path: string, uri: string, range: vscode.Range }[]} */
+    const places = (await this.#server.ask("archdsl/places", { textDocument: { uri }, paths }).catch(() => [])) ?? [];
+    places.sort((one, other) => other.path.length - one.path.length);
+    const place = places.find((each) => vscode.Uri.parse(each.uri).toString() === uri) ?? places[0];
     if (place === undefined) return;
     const { start, end } = place.range;
     const selection = new vscode.Range(start.line, start.character, end.line, end.character);
-    const uri = vscode.Uri.parse(place.uri);
-    await vscode.window.showTextDocument(uri, { viewColumn: vscode.ViewColumn.One, selection });
+    const shown = vscode.window.visibleTextEditors.find((editor) => editor.document === document);
+    const viewColumn = shown?.viewColumn ?? vscode.ViewColumn.One;
+    await vscode.window.showTextDocument(vscode.Uri.parse(place.uri), { viewColumn, selection });
   }
+}
+
+/** @param {vscode.TextDocument} document */
+function isWrong(document) {
+  return vscode.languages.getDiagnostics(document.uri).some(({ severity }) => severity === vscode.DiagnosticSeverity.Error);
 }
 
 function editorTheme() {
@@ -107,32 +137,49 @@ function page() {
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'nonce-${nonce}'">
 <style>
-  body { margin: 0; padding: 1rem; text-align: center }
-  svg { max-width: 100%; height: auto }
+  body { margin: 0; padding: 0 1rem; text-align: center }
+  svg { max-width: 100%; height: auto; margin: 1rem 0 }
   .stale svg { opacity: 0.45 }
-  .marked > *:not(title) { outline: 2px solid var(--vscode-focusBorder) }
-  #said { color: var(--vscode-descriptionForeground) }
+  [id]:has(> rect, > polygon, > path):not(#figure) { cursor: pointer }
+  #figure .marked > :is(rect, polygon, path) { stroke: var(--vscode-focusBorder); stroke-width: 3 }
+  #said { position: sticky; top: 0; margin: 0 -1rem; padding: 0.5rem; color: var(--vscode-descriptionForeground); background: var(--vscode-editor-background) }
+  #said:empty { display: none }
 </style>
-<p id="said" role="status">Waiting for a network without errors …</p>
+<p id="said" role="status">Waiting for a network …</p>
 <main id="figure"></main>
 <script nonce="${nonce}">
   const editor = acquireVsCodeApi();
   const figure = document.getElementById("figure");
   const said = document.getElementById("said");
+  let shown = "", marked = "";
+
+  function draw(svg) {
+    shown = svg;
+    marked = "";
+    figure.innerHTML = svg.replace(/^<\\?xml[^>]*>/, "");
+    document.body.style.background = getComputedStyle(figure.querySelector(".f-paper") ?? document.body).fill;
+  }
+
+  function mark(paths) {
+    if (paths.join() === marked) return;
+    marked = paths.join();
+    for (const node of figure.querySelectorAll(".marked")) node.classList.remove("marked");
+    const nodes = paths.map((path) => document.getElementById(path)).filter((node) => node && figure.contains(node));
+    for (const node of nodes) node.classList.add("marked");
+    nodes[0]?.scrollIntoView({ block: "nearest" });
+  }
+
   addEventListener("message", ({ data }) => {
-    if (data.kind === "mark") {
-      for (const node of figure.querySelectorAll(".marked")) node.classList.remove("marked");
-      for (const path of data.paths) document.getElementById(path)?.classList.add("marked");
-      return;
-    }
-    said.textContent = data.failure ?? (data.svg ? "" : "Waiting for a network without errors …");
-    if (data.svg) figure.innerHTML = data.svg.replace(/^<\\?xml[^>]*>/, "");
-    figure.className = data.svg && data.isCurrent ? "" : "stale";
+    if (data.kind === "mark") return mark(data.paths);
+    const isStale = !(data.svg && data.isCurrent);
+    const waiting = shown || data.svg ? "The last picture without errors" : "Waiting for a network without errors …";
+    said.textContent = data.failure ?? (isStale && (data.isWrong || !data.svg) ? waiting : "");
+    if (data.svg && data.svg !== shown) draw(data.svg);
+    figure.className = isStale ? "stale" : "";
   });
   figure.addEventListener("click", ({ target }) => {
-    const paths = [];
-    for (let node = target.closest("[id]"); node && node !== figure; node = node.parentElement?.closest("[id]")) paths.push(node.id);
-    if (paths.length) editor.postMessage({ kind: "show", paths: paths.slice(0, 1) });
+    const part = target.closest("[id]");
+    if (part && part !== figure) editor.postMessage({ kind: "show", path: part.id });
   });
   editor.postMessage({ kind: "ready" });
 </script>

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from archdsl.backends.runtime.boxes import decode_boxes
 from archdsl.backends.runtime.clip_regions import clip_regions
-from archdsl.backends.runtime.nms import nms_mask, overlapping
+from archdsl.backends.runtime.nms import non_maximum
 from archdsl.backends.runtime.number_boxes import number_boxes
 from archdsl.backends.runtime.pyramid_anchors import pyramid_anchors
 
@@ -74,5 +74,5 @@ def best_boxes(
     rank, order = rank.masked_fill(~large, -math.inf).sort(dim=1, descending=True, stable=True)
     rank, order = rank[:, :before], order[:, :before]
     boxes = boxes.gather(1, order.unsqueeze(-1).expand(-1, -1, 4))
-    kept = nms_mask(overlapping(boxes, nms), rank > -math.inf)
+    kept = non_maximum(boxes, rank > -math.inf, nms)
     return boxes, rank.masked_fill(~kept, -math.inf)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from archdsl.backends.runtime.torchvision_operator import require_images, torchvision_operator
+
 
 def roi_align(
     features: Tensor,
@@ -34,6 +36,11 @@ def roi_align(
     -------
     ``(regions, channels, *size)``.
     """
+    compiled = torchvision_operator("roi_align", features)
+    if compiled is not None:
+        require_images(regions, len(features))
+        regions = regions.detach().to(features.dtype)
+        return compiled(features, regions, 1 / stride, *size, sampling, aligned)
     _, channels, height, width = features.shape
     flat = features.permute(0, 2, 3, 1).reshape(-1, channels)
     edges = regions.detach() / stride - (0.5 if aligned else 0.0)

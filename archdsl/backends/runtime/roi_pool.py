@@ -12,6 +12,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from archdsl.backends.runtime.torchvision_operator import require_images, torchvision_operator
+
 #: Maxima, and the places of the features where they are; elementwise of one shape.
 Peaks = tuple[Tensor, Tensor]
 
@@ -30,6 +32,10 @@ def roi_pool(features: Tensor, regions: Tensor, size: tuple[int, int], stride: i
     -------
     ``(regions, channels, *size)``; 0 for a bin beyond the features.
     """
+    compiled = torchvision_operator("roi_pool", features)
+    if compiled is not None:
+        require_images(regions, len(features))
+        return compiled(features, regions.detach().to(features.dtype), 1 / stride, *size)[0]
     _, channels, height, width = features.shape
     top, rows = bins(regions[:, 2], regions[:, 4], size[0], height, stride)
     left, columns = bins(regions[:, 1], regions[:, 3], size[1], width, stride)

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch._higher_order_ops.while_loop import while_loop
 
 from archdsl.backends.runtime.boxes import box_area
+from archdsl.backends.runtime.nms import compiled_nms
 
 
 def suppress(boxes: Tensor, valid: Tensor, threshold: float, count: int) -> Tensor:
@@ -30,6 +31,11 @@ def suppress(boxes: Tensor, valid: Tensor, threshold: float, count: int) -> Tens
     """
     chosen = torch.zeros(boxes.shape[0], count, dtype=torch.long, device=boxes.device)
     if boxes.is_meta:
+        return chosen
+    kept = compiled_nms(boxes, valid, threshold)
+    if kept is not None:
+        first = kept.byte().argsort(dim=1, descending=True, stable=True)[:, :count]
+        chosen[:, : first.shape[1]] = first * kept.gather(1, first)
         return chosen
     areas = box_area(boxes)
     steps = min(count, boxes.shape[1])  # then nothing is left

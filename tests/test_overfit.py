@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import archdsl
 from tools import overfit
-from tools.overfit import TASKS, Found, Task
-from tools.shapes import NAMES, scenes
+from tools.norms import measured
+from tools.overfit import TASKS, Task, windows
+from tools.shapes import NAMES, Found, scenes
 
 
 def test_scenes_are_the_same_for_the_same_seed() -> None:
@@ -48,9 +49,9 @@ def test_the_truth_is_perfect_and_less_is_not() -> None:
 
 
 def test_windows_find_every_object() -> None:
-    """So that Fast R-CNN, which is only told where to look, has a region for each object of the images."""
+    """So that R-CNN and Fast R-CNN, which are told where to look, have a region for each object of the images."""
     size = 256
-    regions = overfit.windows(1, size)[0]
+    regions = windows(1, size)[0]
     assert len(regions) == next(task for task in TASKS if task.name.startswith("fast_rcnn")).parameters["regions"]
     assert ((regions >= 0) & (regions <= size)).all()
     for row in scenes(4, size).objects.flatten(0, 1):
@@ -77,6 +78,24 @@ def test_every_task_fits_its_network(task: Task) -> None:
         (scores,) = (found.shape for found in outputs.values())
         assert scores[0] == len(NAMES) + 1
         assert scores[1:] == (seen, seen) or scores[1] < seen / 4
+
+
+def test_norms_are_measured_anew() -> None:
+    """A copy has the statistics of the batches, each as much as the other, and the weights of the original."""
+    convolution, norm = nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4, momentum=0.01)
+    module = nn.Sequential(convolution, norm, nn.Dropout(0.5)).eval()
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    batches = torch.randn(2, 3, 3, 5, 5).unbind()
+    copied = measured(module, batches)
+    after = copied.state_dict()
+    assert all(torch.equal(tensor, before[name]) for name, tensor in module.state_dict().items())
+    assert torch.equal(after["0.weight"], before["0.weight"])
+    assert not copied.training
+    seen = [convolution(batch).detach() for batch in batches]
+    torch.testing.assert_close(
+        after["1.running_mean"], torch.stack([maps.mean(dim=(0, 2, 3)) for maps in seen]).mean(0)
+    )
+    torch.testing.assert_close(after["1.running_var"], torch.stack([maps.var(dim=(0, 2, 3)) for maps in seen]).mean(0))
 
 
 def test_a_short_training_misses_and_leaves_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor
 import archdsl
 from archdsl.backends.runtime.roi_align import roi_align
 from archdsl.backends.runtime.roi_pool import roi_pool
+from archdsl.backends.runtime.warp_rois import warp_rois
 from archdsl.diagnostic import ArchError
 from archdsl.ops import lookup
 from archdsl.ops.base import Op, ShapeError, TensorType
@@ -113,6 +114,36 @@ def test_sampling_is_that_of_a_loop(size: tuple[int, int], stride: int, plane: t
     (gradient,) = torch.autograd.grad((result * weights).sum(), features)
     (by_loop,) = torch.autograd.grad((expected * weights).sum(), features)
     torch.testing.assert_close(gradient, by_loop)
+
+
+@pytest.mark.parametrize(("size", "context"), [((7, 5), 0), ((9, 8), 2)])
+@pytest.mark.parametrize("stride", [1, 4])
+def test_warping_is_that_of_a_loop(size: tuple[int, int], context: int, stride: int) -> None:
+    images = torch.randn(2, 3, 12, 17, generator=torch.Generator().manual_seed(7), dtype=torch.float64)
+    regions = random_regions(12, 17, stride, count=6)
+    expected = []
+    for image, left, top, right, bottom in regions.tolist():
+        tall, wide = (bottom - top) / (size[0] - 2 * context), (right - left) / (size[1] - 2 * context)
+        for row, column in product(range(size[0]), range(size[1])):
+            y = (top + (row + 0.5 - context) * tall) / stride - 0.5
+            x = (left + (column + 0.5 - context) * wide) / stride - 0.5
+            is_near = -1 <= y <= 12 and -1 <= x <= 17
+            expected.append(interpolated(images[int(image)], y, x) if is_near else images.new_zeros(3))
+    found = warp_rois(images, regions, size, stride, context)
+    torch.testing.assert_close(found, torch.stack(expected).view(len(regions), *size, 3).permute(0, 3, 1, 2))
+
+
+def test_a_region_of_its_own_size_is_cut_out() -> None:
+    images = torch.randn(2, 3, 12, 17, generator=torch.Generator().manual_seed(7))
+    found = warp_rois(images, torch.tensor([[1.0, 4, 3, 9, 10]]), (7 + 4, 5 + 4), 1, context=2)
+    torch.testing.assert_close(found, images[1:, :, 1:12, 2:11])
+
+
+def test_context_leaves_room_for_the_region() -> None:
+    op = lookup("warp_rois")
+    assert op is not None
+    with pytest.raises(ShapeError, match="2 rows and columns along each edge leave nothing of 4x6"):
+        op(kernel=(4, 6), context=2).infer(IMAGE, ROI)
 
 
 def test_a_region_of_everything_is_adaptive_pooling() -> None:

@@ -43,6 +43,16 @@ class Scenes:
         return (self.masks * labels).amax(dim=1)
 
 
+@dataclass(frozen=True)
+class Found:
+    """What a network makes of images: boxes, scores and labels of objects, or a class for each pixel."""
+
+    boxes: Tensor | None = None
+    scores: Tensor | None = None
+    labels: Tensor | None = None
+    classes: Tensor | None = None
+
+
 def scenes(count: int, size: int, *, most: int = 3, seed: int = 0) -> Scenes:
     """Images with one to ``most`` shapes each, which do not overlap; the same for the same seed."""
     generator = torch.Generator().manual_seed(seed)

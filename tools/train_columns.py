@@ -3,9 +3,11 @@
     python tools/train_columns.py
     python tools/train_columns.py --seed 1 --epochs 20
 
-Drop-path is as published: half of the mini-batches keep to a single column. The statistics of norms are measured anew
-for each network that is tested, on the training digits. Ends with 1 if the whole network stays below 97 % on the test
-digits, or its deepest column more than 2 points below the whole.
+Drop-path is as published: half of the mini-batches keep to a single column. In training, what enters a norm behind a
+join comes from one column in some mini-batches and is the mean of several in others: running statistics are a mixture
+that fits none of these networks. They are measured anew for each network that is tested, on the training digits. Ends
+with 1 if the whole network stays below 97 % on the test digits, or its deepest column more than 2 points below the
+whole.
 
 References
 ----------
@@ -15,7 +17,6 @@ Larsson, Maire, Shakhnarovich: FractalNet: Ultra-deep neural networks without re
 from __future__ import annotations
 
 import argparse
-import copy
 import sys
 import time
 from pathlib import Path
@@ -32,6 +33,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from train import BATCH, Course, Digits, accuracy, digits, positive, strongest, train_epoch
 
 import archdsl
+from tools.norms import measured
 
 GOAL, GAP = 0.97, 0.02
 
@@ -73,24 +75,6 @@ def column(whole: nn.Module, number: int) -> nn.Module:
     return module
 
 
-def measured(module: nn.Module, training: Digits) -> nn.Module:
-    """A copy whose norms know the statistics of the training digits in this very network; no weight changes.
-
-    In training, what enters a norm behind a join comes from one column in some mini-batches and is the mean of several
-    in others: running statistics are a mixture that fits none of these networks.
-    """
-    copied = copy.deepcopy(module).eval()
-    for norm in copied.modules():
-        if isinstance(norm, nn.BatchNorm2d):
-            norm.reset_running_stats()
-            norm.momentum = None  # the mean over all mini-batches
-            norm.train()
-    with torch.no_grad():
-        for images in training.images.split(BATCH):
-            copied(images)
-    return copied.eval()
-
-
 def main() -> int:
     """Train, take apart, compare; return 1 if the goal is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -108,7 +92,7 @@ def main() -> int:
     table = Table("", "its own statistics", "those of training", title="test digits, by the statistics of norms")
     shares = []
     for name, module in parts.items():
-        shares.append(accuracy(COURSE, measured(module, training), test))
+        shares.append(accuracy(COURSE, measured(module, training.images.split(BATCH)), test))
         table.add_row(name, f"{shares[-1]:.2%}", f"{accuracy(COURSE, module, test):.2%}")
     console.print(table, f"after {time.process_time() - start:.0f} s of computing")
     reached = shares[0] >= GOAL and shares[1] >= shares[0] - GAP

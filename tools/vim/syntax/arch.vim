@@ -22,7 +22,7 @@ let s:operators = [
       \ 'refine', 'relu', 'relu6', 'reorg', 'reshape', 'roi_align', 'roi_loss', 'roi_pool', 'rpn_loss',
       \ 'rrelu', 'sample_rois', 'scaled_tanh', 'selu', 'shuffle', 'sigmoid', 'silu', 'skip', 'slice',
       \ 'softmax', 'space_to_depth', 'split', 'sub', 'subsample', 'tanh', 'times', 'upconv', 'upsample',
-      \ 'wnconv', 'yolov1_boxes', 'yolov1_loss', 'yolov2_boxes', 'yolov2_loss'
+      \ 'warp_rois', 'wnconv', 'yolov1_boxes', 'yolov1_loss', 'yolov2_boxes', 'yolov2_loss'
       \ ]
 let s:structures = [
       \ 'columns', 'dense', 'fractal', 'residual', 'rows', 'se'
@@ -73,7 +73,7 @@ syntax region archString start=/"/ skip=/\\./ end=/"/ oneline contains=archEscap
 syntax match archEscape /\\./ contained
 syntax keyword archTodo contained TODO FIXME XXX
 syntax match archComment /#.*$/ contains=archTodo,archIgnore,@Spell
-syntax match archIgnore /\<arch: ignore\[[^]]*\]/ contained
+syntax match archIgnore /\<arch: ignore\%(-file\)\?\[[^]]*\]/ contained
 
 highlight default link archStatement Statement
 highlight default link archReserved Conditional

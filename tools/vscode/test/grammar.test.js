@@ -84,6 +84,7 @@ const EXPECTED = [
   ['use "b.arch" as b', "as", "keyword.other.as"],
   ['use "b.arch" as b', "b", "entity.name.namespace"],
   ["relu # arch: ignore[W0705]", "arch: ignore[W0705]", "storage.type.annotation.ignore"],
+  ["# arch: ignore-file[W0705]", "arch: ignore-file[W0705]", "storage.type.annotation.ignore"],
 ];
 
 for (const [text, word, scope] of EXPECTED) {

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from archdsl.backends.runtime import nms, roi_align, roi_pool, suppression
+from archdsl.backends.runtime import non_maximum, roi_align, roi_pool, suppression
 from archdsl.backends.runtime.deformable_conv import deformable_conv
 from archdsl.backends.runtime.torchvision_operator import torchvision_operator
 from tools.bench_kernels import random_regions
@@ -30,7 +30,7 @@ def theirs() -> Any:
 def _by_both(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ours, and ours where they hand the work to the compiled ones."""
     if request.param == "ours":
-        for module in (nms, roi_align, roi_pool):
+        for module in (non_maximum, roi_align, roi_pool):
             monkeypatch.setattr(module, "torchvision_operator", lambda *_: None)
 
 
@@ -77,7 +77,7 @@ def test_roi_pool(theirs: Any) -> None:
 def test_non_maximum_suppression(theirs: Any, threshold: float) -> None:
     boxes = random_regions(400, torch.Generator().manual_seed(1))[:, 1:]
     boxes[7, 2:] = boxes[7, :2]  # without area
-    kept = nms.non_maximum(boxes[None], torch.ones(1, 400, dtype=torch.bool), threshold)[0].nonzero().flatten()
+    kept = non_maximum.non_maximum(boxes[None], torch.ones(1, 400, dtype=torch.bool), threshold)[0].nonzero().flatten()
     assert torch.equal(kept, theirs.nms(boxes, torch.arange(400, 0.0, -1), threshold))
 
 
@@ -87,7 +87,7 @@ def test_suppression_chooses_the_same(count: int, monkeypatch: pytest.MonkeyPatc
     boxes = torch.stack([random_regions(200, generator)[:, 1:] for _ in range(3)])
     valid = torch.rand(3, 200, generator=generator) > torch.tensor([[0.2], [0.9], [1.0]])  # none of the last
     compiled = suppression.suppress(boxes, valid, 0.5, count)
-    monkeypatch.setattr(nms, "torchvision_operator", lambda *_: None)
+    monkeypatch.setattr(non_maximum, "torchvision_operator", lambda *_: None)
     assert torch.equal(compiled, suppression.suppress(boxes, valid, 0.5, count))
 
 

@@ -29,7 +29,7 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from archdsl.backends.runtime import nms, roi_align, roi_pool
+from archdsl.backends.runtime import non_maximum, roi_align, roi_pool
 from archdsl.backends.runtime.deformable_conv import deformable_conv
 from tools.peers import declare_operators
 
@@ -111,7 +111,7 @@ def suppression(boxes: Tensor) -> Case:
     valid = torch.ones(len(boxes), dtype=torch.bool, device=boxes.device)
     return Case(
         f"nms {len(boxes)}",
-        lambda: nms.non_maximum(boxes[None], valid[None], 0.7)[0].nonzero().flatten(),
+        lambda: non_maximum.non_maximum(boxes[None], valid[None], 0.7)[0].nonzero().flatten(),
         lambda: import_module("torchvision.ops").nms(boxes, scores, 0.7).sort().values,
         None,
     )
@@ -165,7 +165,7 @@ def main() -> int:
     parser.add_argument("--own", action="store_true", help="never hand the work to torchvision's operators")
     options = parser.parse_args()
     if options.own:
-        for module in (nms, roi_align, roi_pool):
+        for module in (non_maximum, roi_align, roi_pool):
             vars(module)["torchvision_operator"] = lambda *_: None
     console = Console(stderr=True)
     if not declare_operators():

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from archdsl.backends.runtime.boxes import decode_boxes
 from archdsl.backends.runtime.clip_regions import clip_regions
-from archdsl.backends.runtime.nms import non_maximum
+from archdsl.backends.runtime.non_maximum import non_maximum
 from archdsl.backends.runtime.number_boxes import number_boxes
 from archdsl.backends.runtime.pyramid_anchors import pyramid_anchors
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch._higher_order_ops.while_loop import while_loop
 
 from archdsl.backends.runtime.boxes import box_area
-from archdsl.backends.runtime.nms import compiled_nms
+from archdsl.backends.runtime.non_maximum import compiled_nms
 
 
 def suppress(boxes: Tensor, valid: Tensor, threshold: float, count: int) -> Tensor:

@@ -452,6 +452,8 @@ def test_browser_needs_no_mouse(window: Callable[..., Window], preview: Preview)
     assert "fc 7" in preview.path.read_text("utf-8")
     press("Escape")
     press("Tab")
+    assert seen.page.evaluate("document.activeElement.id") == "preview-floor"
+    press("Tab")
     assert seen.page.evaluate("document.activeElement.id") == "preview-problems-tab"
     press("ArrowRight")
     assert seen.page.evaluate("document.activeElement.id") == "preview-summary-tab"

@@ -202,7 +202,7 @@ def test_tab_indents_and_escape_leads_out(window: Callable[..., Window]) -> None
     seen.page.focus("#preview-text")
     press("Escape")
     press("Tab")
-    assert seen.page.evaluate("document.activeElement.id") == "preview-problems-tab"
+    assert seen.page.evaluate("document.activeElement.id") == "preview-floor"
     assert seen.text() == TEXT
 
 
@@ -350,7 +350,7 @@ def test_help_tells_of_the_keys_and_begins_at_its_beginning(window: Callable[...
     seen.page.focus("#viewer-stage")
     seen.page.keyboard.press("?")
     told = seen.page.locator("#viewer-keys kbd").all_inner_texts()
-    assert {"/", "Escape", "Ctrl+S", "F6", "F8", "Tab", "?"} <= set(told)
+    assert {"/", "Escape", "Ctrl+S", "F6", "F8", "Tab", "← → ↑ ↓", "?"} <= set(told)
     assert seen.page.eval_on_selector("#viewer-keys", "help => help.scrollTop") == 0
     seen.page.keyboard.press("Escape")
     assert seen.page.is_hidden("#viewer-keys")
@@ -386,7 +386,7 @@ def test_every_control_can_be_reached_and_seen(window: Callable[..., Window]) ->
             f"viewer-{name}"
             for name in ("about", "query", "more", "heat", "out", "fit", "in", "theme", "help", "stage")
         ),
-        *(f"preview-{name}" for name in ("style", "variant", "text", "problems-tab", "problems")),
+        *(f"preview-{name}" for name in ("style", "variant", "text", "floor", "problems-tab", "problems", "border")),
         "SUMMARY",
         "input",
     }

@@ -35,7 +35,9 @@ _SCRIPTS = (
     "downloads.js",
     "problems.js",
     "summary.js",
+    "choices.js",
     "tabs.js",
+    "splitter.js",
     "preview.js",
 )
 

@@ -10,11 +10,13 @@ class Preview {
     ["F6", "from the editor to the picture and back, to what belongs together"],
     ["F8", "to the next problem; Shift+F8 to the one before"],
     ["Tab", "in the editor: indent; Shift+Tab takes it back; Escape, then Tab leaves the editor"],
+    ["← → ↑ ↓", "on a border: move it; Home and End: as far as it goes; Enter or two clicks: back to where it was"],
   ];
 
   constructor(start) {
     this.part = (name) => document.getElementById(`preview-${name}`);
-    this.variant = start.variant;
+    this.choices = new Choices(start.file);
+    this.variant = this.choices.get("variant") ?? start.variant;
     this.window = crypto.randomUUID();
     this.serial = 0;
     this.isRenewing = false;
@@ -24,13 +26,15 @@ class Preview {
     const lexicon = new Lexicon(start.operators, start.words);
     this.banner = banner;
     this.editor = new Editor(document.querySelector(".editor"), lexicon, { changed: () => this.#changed(), moved: (line) => this.#mark(line) });
-    this.viewer = new Viewer(Preview.#nothing(), { selected: () => this.#point(), shown: () => this.#mark(this.editor.line) });
+    this.#restore();
+    const nothing = Preview.#nothing(document.getElementById("viewer-heat").value);
+    this.viewer = new Viewer(nothing, { selected: () => this.#point(), shown: () => this.#mark(this.editor.line) });
     this.link = new Link(this.viewer);
     this.connection = new Connection(banner, { changed: () => this.file.refresh() });
     this.file = new SourceFile(this.part, this.editor, banner, this.connection, { look: () => this.look() });
     this.problems = new Problems(this.part("problems"), this.part("problems-tab"), this.editor);
     this.summary = new Summary(this.part("summary"), (path) => this.viewer.go(path));
-    new Tabs(document.querySelector(".tabs"));
+    new Tabs(document.querySelector(".tabs"), this.choices);
     new Downloads(this.part("downloads"), banner, this.connection, { wish: () => this.#download(), name: () => this.viewer.network.name });
     this.viewer.start();
     this.viewer.keyboard.tell(Preview.KEYS);
@@ -38,12 +42,21 @@ class Preview {
     this.connection.open();
   }
 
-  /* What the viewer shows before there is a network. */
-  static #nothing() {
+  /* Look as the window did before. */
+  #restore() {
+    for (const field of [this.part("style"), document.getElementById("viewer-heat")]) this.choices.hold(field);
+    document.documentElement.dataset.theme = this.choices.get("theme") ?? "auto";
+    const [writing, picture, editor, leaves] = [".writing", ".desk main", ".editor", ".leaves"].map((part) => document.querySelector(part));
+    new Splitter(this.part("border"), writing, picture, this.choices);
+    new Splitter(this.part("floor"), editor, leaves, this.choices);
+  }
+
+  /* What the viewer shows before there is a network, which is to be coloured by a figure. */
+  static #nothing(heat) {
     const totals = { parameters: 0, buffers: 0, macs: 0, layers: 0, activations: 0, peak: 0 };
     const picture = { boxes: 0, elements: [], links: [], routes: [], heats: {} };
     const lists = { papers: [], notes: [], operators: [], sources: [], nodes: [], scopes: [], outputs: [] };
-    return new Network({ name: "", title: "", arguments: {}, totals, ...lists, shown: 0, pictures: [picture] }, [Preview.DRAWING]);
+    return new Network({ name: "", title: "", arguments: {}, totals, heat, ...lists, shown: 0, pictures: [picture] }, [Preview.DRAWING]);
   }
 
   // Looking
@@ -144,8 +157,10 @@ class Preview {
     this.part("style").addEventListener("change", () => this.look());
     this.part("variant").addEventListener("change", (event) => {
       this.variant = event.target.value;
+      this.choices.keep("variant", this.variant);
       this.look();
     });
+    this.viewer.part("theme").addEventListener("click", () => this.choices.keep("theme", document.documentElement.dataset.theme));
     document.addEventListener("keydown", (event) => this.#pressed(event));
   }
 

@@ -1,12 +1,16 @@
 /* One leaf of several is shown: that of the chosen tab. */
 class Tabs {
-  constructor(root) {
+  constructor(root, choices) {
+    this.choices = choices;
     this.tabs = [...root.querySelectorAll("[role=tab]")];
     for (const tab of this.tabs) tab.addEventListener("click", () => this.turn(tab));
     root.addEventListener("keydown", (event) => this.#pressed(event));
+    const kept = this.tabs.find((tab) => tab.id === choices.get("leaf"));
+    if (kept) this.turn(kept);
   }
 
   turn(chosen) {
+    this.choices.keep("leaf", chosen.id);
     for (const tab of this.tabs) {
       tab.setAttribute("aria-selected", String(tab === chosen));
       tab.setAttribute("tabindex", tab === chosen ? "0" : "-1");

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -238,6 +238,30 @@ def variants(path: Path) -> list[str]:
     return []
 
 
+# Folders -----------------------------------------------------------------------------------------------------------
+
+
+def specifications(
+    folder: Path, *, most_folders: int | None = None, on_error: Callable[[OSError], object] | None = None
+) -> Iterator[Path]:
+    """Every specification below a folder: its own by name, then those of the folders in it, less what is hidden.
+
+    Parameters
+    ----------
+    most_folders
+        After how many folders to give up; None looks into all of them.
+    on_error
+        Called with what hinders from looking into a folder, which is passed over then.
+    """
+    for number, (path, inner, files) in enumerate(os.walk(folder, onerror=on_error), 1):
+        inner[:] = sorted(name for name in inner if not name.startswith((".", "__")) and name != "node_modules")
+        for name in sorted(files):
+            if name.endswith(SUFFIX) and not name.startswith("."):
+                yield Path(path, name)
+        if number == most_folders:
+            return
+
+
 # Reading and writing -----------------------------------------------------------------------------------------------
 
 
@@ -296,7 +320,7 @@ def _bytes(path: Path) -> bytes:
 
 
 def _hint_for_folder(path: Path) -> str | None:
-    return "name the files in it: `archdsl check FOLDER/*.arch`" if path.is_dir() else None
+    return "name a file in it; `archdsl check`, `lint` and `fmt` take whole folders" if path.is_dir() else None
 
 
 def _hint_for_missing(path: Path) -> str | None:

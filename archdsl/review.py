@@ -36,7 +36,8 @@ class Repaired:
 def lint(target: TargetLike, *, input: InputLike | None = None, **parameters: Any) -> tuple[Diagnostic, ...]:
     """What might be better about a specification, and what is wrong with it, with all of its variants.
 
-    A comment ``# arch: ignore[W0705]`` on a line, or on the line before, hides findings with that code.
+    A comment ``# arch: ignore[W0705]`` on a line, or on the line before, hides findings with that code, and ``# arch:
+    ignore-file[W0705]`` those in the whole file.
 
     Raises
     ------
@@ -58,14 +59,15 @@ def examine(
 ) -> Survey:
     """The networks that a specification describes, with the ``findings`` in it."""
     found = survey(target, parameters, input)
-    return replace(found, diagnostics=_linted(found) if with_lint else without_ignored(found.diagnostics))
+    is_whole = target.variant is None and not parameters and input is None
+    return replace(found, diagnostics=_linted(found, is_whole) if with_lint else without_ignored(found.diagnostics))
 
 
-def _linted(found: Survey) -> tuple[Diagnostic, ...]:
+def _linted(found: Survey, is_whole: bool) -> tuple[Diagnostic, ...]:
     from archdsl.lint.engine import lint
     from archdsl.lint.rule import Subject
 
-    return lint(Subject(found.file, found.graphs), found.diagnostics)
+    return lint(Subject(found.file, found.graphs, is_whole), found.diagnostics)
 
 
 def repair(

@@ -117,6 +117,68 @@ def test_check_goes_on_after_a_file_that_cannot_be_read(arch: Arch, net: Path) -
     assert "2 errors" in done.err
 
 
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two good specifications, one of them further below, one with a mistake and a bias too many, and hidden ones."""
+    for name in ("one.arch", "below/two.arch"):
+        (tmp_path / "nets" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "nets" / name).write_text(NET)
+    (tmp_path / "nets" / "three.arch").write_text("input 3x8x8\n3x3 conv 8 bias=true -> bn -> rellu\n")
+    for name in (".hidden/four.arch", "node_modules/five.arch"):
+        (tmp_path / "nets" / name).parent.mkdir()
+        (tmp_path / "nets" / name).write_text("nope\n")
+    return tmp_path / "nets"
+
+
+def test_a_folder_stands_for_all_the_specifications_below_it(
+    arch: Arch, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = arch("check", folder, "--json")
+    assert done.code == 1
+    assert [(item["code"], item["file"]) for item in json.loads(done.out)["diagnostics"]] == [
+        ("E0201", str(folder / "three.arch"))
+    ]
+    monkeypatch.chdir(folder)
+    assert "::error file=three.arch,line=2" in arch("check", ".", "--format", "github").out
+    assert json.loads(arch("lint", ".", "--format", "sarif").out)["runs"][0]["results"]
+    assert arch("check", ".", "--fix", "--unsafe").err.startswith("three.arch: 1 finding mended\n")
+    assert arch("check", ".").out == "3 checked, no errors\n"
+    done = arch("lint", ".")
+    assert done.code == 1
+    assert re.findall(r"--> (.+?):", done.err) == ["one.arch", "three.arch", "below/two.arch"]
+
+
+def test_a_file_is_looked_at_once_however_it_is_named(
+    arch: Arch, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "three.arch").write_text("input 3x8x8\nrelu->bn\n")
+    (folder / "link.arch").symlink_to(folder / "one.arch")
+    monkeypatch.chdir(folder)
+    names = ("below", "one.arch", ".", "./one.arch", folder, folder / "below" / "two.arch", "lenet5", "lenet5")
+    assert arch("check", *names).out == "4 checked, no errors\n"
+    assert arch("check", "one.arch", "one.arch:tiny_wide").out == "2 checked, no errors\n"
+    assert arch("fmt", "--check", *names[:-2]).out == "would format three.arch\n"
+    done = arch("fmt", *names[:-2])
+    assert (done.out, done.err) == ("formatted three.arch\n", "1 formatted, 2 as they should be\n")
+
+
+@pytest.mark.parametrize("command", ["check", "lint", "fmt"])
+def test_a_folder_without_specifications_is_wrong_usage(arch: Arch, folder: Path, command: str) -> None:
+    empty = folder / "node_modules" / "empty"
+    empty.mkdir()
+    done = arch(command, folder / "below", empty)
+    assert (done.code, done.out) == (2, "")
+    assert f"there are no specifications (*.arch) below `{empty}`" in done.err
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nothing is closed to the superuser")
+def test_a_folder_that_is_closed_is_told(arch: Arch, folder: Path) -> None:
+    (folder / "below").chmod(0)
+    done = arch("check", folder)
+    (folder / "below").chmod(0o700)
+    assert (done.code, done.err) == (2, f"error: {folder / 'below'}: permission denied\n")
+
+
 def test_check_accepts_a_library(arch: Arch, net: Path) -> None:
     library = net.with_name("blocks.arch")
     library.write_text("unit(width): 3x3 conv width -> bn -> relu\n")

@@ -11,7 +11,7 @@ import pytest
 
 from archdsl import codes, project
 from archdsl.diagnostic import ArchError, Diagnostic, LoadError
-from archdsl.project import MAX_BYTES, Project, find, specs_folder, text, write, zoo
+from archdsl.project import MAX_BYTES, Project, find, specifications, specs_folder, text, write, zoo
 
 
 def refusal(target: project.TargetLike) -> Diagnostic:
@@ -117,6 +117,7 @@ def test_pipes_devices_and_folders_are_refused(tmp_path: Path) -> None:
         found = refusal(path)
         assert found.code is codes.UNREADABLE
         assert "not a regular file" in found.message
+        assert ("take whole folders" in (found.hint or "")) == path.is_dir()
 
 
 def test_paths_that_lead_nowhere_are_refused(tmp_path: Path) -> None:
@@ -124,6 +125,23 @@ def test_paths_that_lead_nowhere_are_refused(tmp_path: Path) -> None:
     loop.symlink_to(loop)
     for path in (loop, Path("a\0b.arch"), Path("x" * 5000 + ".arch")):
         assert refusal(path).code is codes.UNREADABLE
+
+
+def test_specifications_of_a_folder_come_in_order_without_what_is_hidden(tmp_path: Path) -> None:
+    shown = ("b.arch", "a/z.arch", "a/deeper/y.arch", "c/x.arch")
+    hidden = (".arch", ".b.arch", ".git/a.arch", "a/node_modules/a.arch", "__pycache__/a.arch", "c/x.arch.txt")
+    for name in (*hidden, *reversed(shown)):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert list(specifications(tmp_path)) == [tmp_path / name for name in shown]
+    assert list(specifications(tmp_path, most_folders=2)) == [tmp_path / name for name in shown[:2]]
+    assert list(specifications(tmp_path / ".git")) == [tmp_path / ".git" / "a.arch"]
+
+
+def test_a_folder_that_cannot_be_looked_into_is_told(tmp_path: Path) -> None:
+    missing: list[OSError] = []
+    assert list(specifications(tmp_path / "none", on_error=missing.append)) == []
+    assert [error.filename for error in missing] == [str(tmp_path / "none")]
 
 
 # Using

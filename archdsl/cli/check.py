@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archdsl.cli.findings import Form, form_option, gather, show
-from archdsl.cli.target import TARGET, opened, target_options
+from archdsl.cli.target import TARGET, every_target, opened, target_options
 
 if TYPE_CHECKING:
     from archdsl.diagnostic import Diagnostic
@@ -35,9 +35,11 @@ def command(
 ) -> None:
     """Check specifications with all their variants.
 
+    A TARGET may also be a folder: all the .arch files below it.
+
     \b
     Example:
-      archdsl check nets/*.arch
+      archdsl check nets
     """
     if unsafe and not is_fixing:
         raise click.UsageError("--unsafe goes with --fix")
@@ -45,8 +47,9 @@ def command(
     def examine(target: str) -> tuple[Diagnostic, ...]:
         return _findings(target, settings, shape, with_lint, is_fixing, unsafe)
 
-    found = gather(targets, "checking", examine)
-    show(found, form, f"{len(targets)} checked, no errors")
+    each = every_target(targets)
+    found = gather(each, "checking", examine)
+    show(found, form, f"{len(each)} checked, no errors")
     context.exit(int(any(diagnostic.is_error for diagnostic in found)))
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from archdsl.cli.console import Failure, report
+from archdsl.cli.target import every_target
 from archdsl.diagnostic import ArchError
 
 
@@ -41,9 +42,9 @@ def command(context: click.Context, paths: tuple[str, ...], only_check: bool, on
     Exit codes: 0 fine; 1 a file has syntax errors, or with --check or
     --diff would change; 2 a file cannot be read or written.
     """
-    errors, changed, files = 0, 0, 0
-    for path in _files(paths):
-        files += 1
+    files = every_target(paths)
+    errors, changed = 0, 0
+    for path in files:
         try:
             formatted = _formatted(path)
         except ArchError as error:
@@ -59,29 +60,8 @@ def command(context: click.Context, paths: tuple[str, ...], only_check: bool, on
         elif is_changed:
             _settle(formatted, only_check=only_check)
     if paths != ("-",):
-        click.echo(_outcome(files, changed, errors, is_dry=only_check or only_diff), err=True)
+        click.echo(_outcome(len(files), changed, errors, is_dry=only_check or only_diff), err=True)
     context.exit(int(errors > 0 or (changed > 0 and (only_check or only_diff))))
-
-
-def _files(paths: Iterable[str]) -> Iterator[str]:
-    """Every file that is meant, once, those of a folder in order of their names."""
-    from archdsl.project import SUFFIX
-
-    seen = set()
-    for given in paths:
-        folder = Path(given)
-        found = list(_below(folder, SUFFIX)) if given != "-" and folder.is_dir() else [given]
-        for path in found:
-            if path not in seen:
-                seen.add(path)
-                yield path
-
-
-def _below(folder: Path, suffix: str) -> Iterator[str]:
-    """The specifications of a folder and of those in it that are not hidden."""
-    for path in sorted(folder.rglob(f"*{suffix}")):
-        if not any(part.startswith(".") for part in path.relative_to(folder).parts):
-            yield str(path)
 
 
 def _formatted(path: str) -> _Formatted:
@@ -131,4 +111,4 @@ def _outcome(files: int, changed: int, errors: int, *, is_dry: bool) -> str:
         f"{files - changed - errors} as they should be" if files - changed - errors else "",
         f"{errors} with errors" if errors else "",
     ]
-    return ", ".join(filter(None, said)) or "no specifications"
+    return ", ".join(filter(None, said))

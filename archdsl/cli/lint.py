@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from archdsl.cli.findings import Form, form_option, gather, show
-from archdsl.cli.target import TARGET, opened, target_options
+from archdsl.cli.target import TARGET, every_target, opened, target_options
 
 if TYPE_CHECKING:
     from archdsl.diagnostic import Diagnostic
@@ -28,12 +28,13 @@ def command(
 ) -> None:
     """Look for what might be better: widths, windows, norms, names.
 
-    A comment hides what is meant as it is, on its line or the line before.
+    A TARGET may also be a folder: all the .arch files below it. Comments hide what is meant as it is.
 
     \b
     Example:
-      archdsl lint nets/*.arch
-      # arch: ignore[W0705]   as a comment in a specification
+      archdsl lint nets
+      # arch: ignore[W0705]        in a specification: on its line or the next
+      # arch: ignore-file[W0705]   anywhere in the file
 
     Exit codes: 0 nothing found, 1 something, 2 wrong usage.
     """
@@ -42,6 +43,7 @@ def command(
     def examine(target: str) -> tuple[Diagnostic, ...]:
         return lint(opened(target), input=shape, **settings)
 
-    found = gather(targets, "looking", examine)
-    show(found, form, f"{len(targets)} looked at, nothing found")
+    each = every_target(targets)
+    found = gather(each, "looking", examine)
+    show(found, form, f"{len(each)} looked at, nothing found")
     context.exit(int(bool(found)))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
@@ -85,6 +86,50 @@ def opened(target: str) -> TargetLike:
     from archdsl.project import MAX_BYTES, received
 
     return received(sys.stdin.buffer.read(MAX_BYTES + 1), "<stdin>")
+
+
+def every_target(targets: Iterable[str]) -> list[str]:
+    """Each target once, with a folder's specifications in its place.
+
+    Raises
+    ------
+    UsageError
+        There are none below a folder.
+    OSError
+        A folder cannot be read.
+    """
+    found: dict[object, str] = {}
+    for target in targets:
+        for path in _below(target) if _is_folder(target) else [target]:
+            found.setdefault(_identity(path), path)
+    return list(found.values())
+
+
+def _is_folder(target: str) -> bool:
+    with suppress(OSError):  # as of a name that is too long
+        return Path(target).is_dir()
+    return False
+
+
+def _below(folder: str) -> list[str]:
+    from archdsl.project import SUFFIX, specifications
+
+    found = [str(path) for path in specifications(Path(folder), on_error=_raise)]
+    if not found:
+        raise click.UsageError(f"there are no specifications (*{SUFFIX}) below `{folder}`")
+    return found
+
+
+def _raise(error: OSError) -> NoReturn:
+    raise error
+
+
+def _identity(target: str) -> object:
+    """What two targets have in common that name the same file."""
+    with suppress(OSError):
+        if Path(target).is_file():
+            return Path(target).resolve()
+    return target
 
 
 def read_network(target: str, settings: Mapping[str, object], shape: InputLike | None) -> Network:

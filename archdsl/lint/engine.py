@@ -58,5 +58,6 @@ def lint(
         for item in rule.find(subject):
             found.setdefault((item.code.id, item.span), item)
     everything = tuple(found.values())
-    remarks = needless(subject.file.source, everything)
+    is_all_seen = subject.is_whole and bool(subject.graphs) and not any(item.is_error for item in everything)
+    remarks = needless(subject.file.source, everything, is_all_seen=is_all_seen)
     return in_order((*kept(everything), *remarks))

@@ -1,9 +1,12 @@
-"""``# arch: ignore[W0705]``: findings that the author of a file has looked at and wants."""
+"""``# arch: ignore[W0705]``: findings that the author of a file has looked at and wants.
+
+``# arch: ignore-file[W0705]`` is for the whole file; either may be followed by the reason.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -21,21 +24,26 @@ UNUSED_IGNORE = Code(
     "input 3x32x32\nrelu",
 )
 
-_MARK = re.compile(r"arch:[ \t]*ignore[ \t]*\[([A-Za-z0-9, \t]*)\]")
+_MARK = re.compile(r"arch:[ \t]*ignore(-file)?[ \t]*\[([A-Za-z0-9, \t]*)\]")
 
 
 @dataclass(frozen=True, slots=True)
 class Ignore:
-    """A comment that hides some codes on one line."""
+    """A comment that hides some codes on one line, or in the whole file if ``line`` is None."""
 
     span: Span
     codes: frozenset[str]
-    line: int
+    line: int | None
+
+    def hides(self, diagnostic: Diagnostic) -> bool:
+        """Whether this comment, of the file of a diagnostic, hides it; errors cannot be hidden."""
+        is_here = self.line is None or self.line == diagnostic.span.line
+        return is_here and diagnostic.code.id in self.codes and not diagnostic.is_error
 
 
 @lru_cache(maxsize=64)
 def ignores(source: Source) -> tuple[Ignore, ...]:
-    """The comments of a text that hide findings: those of their own line, or if it holds nothing else, of the next."""
+    """The comments of a text that hide findings: in all of it, on their line, or if that holds no more, on the next."""
     found = []
     for start, end in trivia(source.text).comments:
         mark = _MARK.search(source.text, start, end)
@@ -44,8 +52,8 @@ def ignores(source: Source) -> tuple[Ignore, ...]:
         span = source.span(start, end)
         position = span.first
         is_alone = not source.line(position.line)[: position.column - 1].strip()
-        codes = frozenset(code.strip().upper() for code in mark[1].split(","))
-        found.append(Ignore(span, codes, position.line + is_alone))
+        codes = frozenset(code.strip().upper() for code in mark[2].split(","))
+        found.append(Ignore(span, codes, None if mark[1] else position.line + is_alone))
     return tuple(found)
 
 
@@ -54,10 +62,23 @@ def kept(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     return tuple(diagnostic for diagnostic in diagnostics if not _hiding(diagnostic))
 
 
-def needless(source: Source, diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """Comments of a file that hide none of these diagnostics."""
+def needless(source: Source, diagnostics: Iterable[Diagnostic], *, is_all_seen: bool) -> tuple[Diagnostic, ...]:
+    """Comments of a file that hide none of these diagnostics.
+
+    Parameters
+    ----------
+    is_all_seen
+        Whether there can be no others: what is defined in a file may be found fault with only where another one uses
+        it, and what a variant builds only where that is looked at. If not, comments that hide warnings are kept.
+    """
     used = {ignore for diagnostic in diagnostics for ignore in _hiding(diagnostic)}
-    return tuple(_needless(ignore) for ignore in ignores(source) if ignore not in used)
+    unused = [ignore for ignore in ignores(source) if ignore not in used]
+    return tuple(_needless(ignore) for ignore in unused if is_all_seen or not _may_hide(ignore))
+
+
+def _may_hide(ignore: Ignore) -> bool:
+    """Whether any of the codes is that of a warning."""
+    return any(code.startswith("W") for code in ignore.codes)
 
 
 def _needless(ignore: Ignore) -> Diagnostic:
@@ -67,15 +88,4 @@ def _needless(ignore: Ignore) -> Diagnostic:
 
 
 def _hiding(diagnostic: Diagnostic) -> list[Ignore]:
-    if diagnostic.is_error:
-        return []
-    by_line = _by_line(diagnostic.span.source)
-    return [ignore for ignore in by_line.get(diagnostic.span.line, ()) if diagnostic.code.id in ignore.codes]
-
-
-@lru_cache(maxsize=64)
-def _by_line(source: Source) -> Mapping[int, tuple[Ignore, ...]]:
-    lines: dict[int, tuple[Ignore, ...]] = {}
-    for ignore in ignores(source):
-        lines[ignore.line] = (*lines.get(ignore.line, ()), ignore)
-    return lines
+    return [ignore for ignore in ignores(diagnostic.span.source) if ignore.hides(diagnostic)]

@@ -23,10 +23,13 @@ class Subject:
     ----------
     graphs
         The network of the file and its variants; none if the file only holds definitions, or has errors.
+    is_whole
+        Whether these are all that the file describes, as it stands.
     """
 
     file: tree.File
     graphs: tuple[Graph, ...]
+    is_whole: bool = True
 
 
 class Rule(Protocol):

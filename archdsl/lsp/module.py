@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache, cached_property
+from itertools import islice
 from pathlib import Path
 from threading import Lock
 
 from archdsl.diagnostic import LoadError
 from archdsl.graph.elaborate import standard_library
 from archdsl.lsp.lexis import Word, words
-from archdsl.project import SUFFIX, Project
+from archdsl.project import Project, specifications
 from archdsl.source import Source
 from archdsl.syntax import tree
 from archdsl.syntax.bind import name_table
@@ -84,7 +84,8 @@ class Shelf:
         """The specifications below a folder."""
         known = self._listings.get(root)
         if known is None or time.monotonic() - known[0] > _LISTING_AGE:
-            known = self._listings[root] = time.monotonic(), tuple(_specifications(root))
+            found = specifications(root, most_folders=_MAX_FOLDERS)
+            known = self._listings[root] = time.monotonic(), tuple(islice(found, _MAX_FILES))
         return known[1]
 
     def project(self, root: Path | None) -> Project:
@@ -99,18 +100,6 @@ class Shelf:
         """Look at the disk anew when a file is asked for next."""
         self._listings.clear()
         self._projects.clear()
-
-
-def _specifications(root: Path) -> Iterator[Path]:
-    found = 0
-    for number, (folder, inner, files) in enumerate(os.walk(root)):
-        inner[:] = sorted(name for name in inner if not name.startswith((".", "__")) and name != "node_modules")
-        for name in sorted(files):
-            if name.endswith(SUFFIX):
-                found += 1
-                yield Path(folder, name)
-        if number >= _MAX_FOLDERS or found >= _MAX_FILES:
-            return
 
 
 @dataclass(frozen=True, eq=False)

@@ -157,7 +157,7 @@ FORMS = (
         "# TEXT",
         "words for readers of the file alone",
         "It ends with the line. One right above a definition documents it in editors. `# arch: ignore[W0705]` hides a "
-        "warning, on its line or the one before.",
+        "warning, on its line or the one before, `# arch: ignore-file[W0705]` everywhere in the file.",
         "input 3x32x32  # as in the paper\n# Halves the plane.\nhalve(out): 3x3 conv out /2 -> relu\nhalve(16)",
         also=("#", "ignore"),
     ),

@@ -13,10 +13,10 @@ def head(node: tree.Definition) -> str:
 
 
 def remark(file: tree.File, span: Span) -> str:
-    """The comment right above a statement."""
+    """The comment right above a statement, without lines that speak to the linter: ``# arch: …``."""
     line, lines = span.line - 1, []
     above = {comment.span.line: comment for comment in file.comments if comment.own_line}
     while line in above:
         lines.append(above[line].text.lstrip("#").strip())
         line -= 1
-    return "\n".join(reversed(lines))
+    return "\n".join(line for line in reversed(lines) if not line.startswith("arch:"))

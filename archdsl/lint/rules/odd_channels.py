@@ -15,8 +15,8 @@ CODE = Code(
     "W0705",
     "channels not divisible by 8",
     "Accelerators multiply matrices in tiles of 8 or more in half precision, so a width of 66 costs as much as one of "
-    "72, and often far more, as a slower kernel is chosen. Narrow layers, gates, and the last layer, whose width is "
-    "the number of classes, are left alone. `divisible(width, 8)` rounds a computed width.",
+    "72, and often far more, as a slower kernel is chosen. Narrow layers, gates, and the last layers, whose width is a "
+    "number of classes or of anchors, are left alone. `divisible(width, 8)` rounds a computed width.",
     "input 3x32x32\n3x3 conv 66 -> relu -> 3x3 conv 64",
     "input 3x32x32\n3x3 conv 64 -> relu -> 3x3 conv 64",
 )
@@ -52,9 +52,11 @@ def _is_heavy(node: Node) -> bool:
 
 
 def _with_successors(graph: Graph) -> list[bool]:
-    """Whether any convolution or linear map comes behind each node."""
+    """Whether any convolution or linear map takes what is made of each node; regions are all that detection makes."""
     found = [False] * len(graph.nodes)
     for node in reversed(graph.nodes):
+        if node.op.family is Family.DETECTION:
+            continue
         for port in node.inputs:
             found[port.node] |= found[node.id] or node.op.family in {Family.CONV, Family.LINEAR}
     return found

@@ -24,7 +24,7 @@ CODE = Code(
 
 _MOST = 0.75
 _FEWEST = 4
-_PASSING = frozenset({Family.MERGE, Family.VIEW, Family.CONV})
+_PASSING = frozenset({Family.MERGE, Family.VIEW, Family.CONV, Family.POOL})
 
 
 def find(subject: Subject) -> Iterator[Diagnostic]:
@@ -45,7 +45,7 @@ def find(subject: Subject) -> Iterator[Diagnostic]:
 
 
 def _leading_to_norms(graph: Graph) -> list[bool]:
-    """Whether all that is made of each node is normed first; merges, views and further convolutions may come before."""
+    """Whether all that is made of each node is normed first, if need be behind merges, views, pools, convolutions."""
     found = [False] * len(graph.nodes)
     for node in reversed(graph.nodes):
         followers = users(graph, node)

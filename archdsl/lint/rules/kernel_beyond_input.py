@@ -19,6 +19,9 @@ CODE = Code(
     "input 3x4x4\n3x3 conv 16 /2 -> relu -> 3x3 conv 16",
 )
 
+#: Positions of a window that are looked at one by one, where some places of the stream lie between them.
+_MOST = 1000
+
 
 def find(subject: Subject) -> Iterator[Diagnostic]:
     """Convolutions and pools with places in their window that never meet the input."""
@@ -39,7 +42,13 @@ def find(subject: Subject) -> Iterator[Diagnostic]:
 def _met(window: Window, stream: TensorType, result: TensorType) -> Iterator[int]:
     """How many places of a window meet the stream from somewhere, along each axis."""
     dilation = window.dilation or (1,) * stream.rank
+    # A span is the distances from the beginning of the window at which it has the stream, in some of its positions.
     axes = zip(window.kernel, window.stride, window.padding, dilation, stream.spatial, result.spatial, strict=True)
     for kernel, stride, padding, step, size, count in axes:
-        starts = (padding - place * step for place in range(kernel))
-        yield sum(max(0, -(-start // stride)) <= min(count - 1, (start + size - 1) // stride) for start in starts)
+        if stride <= size:  # what one position leaves out, the next one meets
+            spans = [(padding - (count - 1) * stride, padding + size)]
+        else:
+            firsts = [padding - number * stride for number in range(min(count, _MOST))]
+            spans = [(first, first + size) for first in firsts]
+        places = (range(max(0, -(-first // step)), min(kernel, -(-last // step))) for first, last in spans)
+        yield sum(map(len, places)) if stride <= size or count <= _MOST else kernel

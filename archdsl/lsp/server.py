@@ -187,10 +187,9 @@ class Server(LanguageServer):
             findings = await loop.run_in_executor(self._worker, task.findings)
         except Superseded:
             return
-        finally:
-            gc.collect(0)
         if not task.is_stale():
             self._publish(task.name, findings)
+            gc.collect(0)
         if not self._is_warm:
             self._is_warm = True
             self._worker.submit(_read_ahead, task.module.files)
@@ -384,6 +383,6 @@ def _is_failure(record: logging.LogRecord) -> bool:
 def serve() -> None:
     """Speak the protocol on standard input and output until the client says to stop."""
     sys.setswitchinterval(_TURN)
-    gc.disable()  # looking at everything takes longer than an answer may; each examination tidies up behind itself
+    gc.disable()  # looking at everything takes longer than an answer may; who has looked at everything tidies up
     logging.getLogger("pygls.protocol.json_rpc").addFilter(_is_failure)
     Server().start_io()

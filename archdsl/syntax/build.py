@@ -90,12 +90,18 @@ class _Builder:
         if not parts:  # the only rule that can be empty
             self.built[id(node)] = tree.Pipeline((), Span(self.source, 0, 0))
             return
-        span = self.spans[id(node)] = Span(self.source, self._place(parts[0]).start, self._place(parts[-1]).end)
-        children = [
-            part if isinstance(part, str) else self.built[id(part)]
-            for part in parts
-            if not isinstance(part, str) or part.type in _WORDS
-        ]
+        first, last = parts[0], parts[-1]
+        start = first.start_pos if isinstance(first, str) else self.spans[id(first)].start
+        end = last.end_pos if isinstance(last, str) else self.spans[id(last)].end
+        assert start is not None
+        assert end is not None
+        span = self.spans[id(node)] = Span(self.source, start, end)
+        children: list[Any] = []
+        for part in parts:
+            if not isinstance(part, str):
+                children.append(self.built[id(part)])
+            elif part.type in _WORDS:
+                children.append(part)
         if tree.Broken in map(type, children) and node.data != "block":
             self.built[id(node)] = tree.Broken(span)
             return
@@ -105,9 +111,6 @@ class _Builder:
         except Unfit as unfit:
             self.diagnostics.append(unfit.diagnostic)
             self.built[id(node)] = tree.Broken(span)
-
-    def _place(self, part: Token | Parsed[Token]) -> Span:
-        return self._span(part) if isinstance(part, str) else self.spans[id(part)]
 
     def _too_deep(self, root: Parsed[Token], node: Parsed[Token]) -> tree.Broken:
         hint = "give the inner parts names: a definition, or a `let`"

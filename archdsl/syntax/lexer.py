@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from lark.exceptions import UnexpectedCharacters
-from lark.lexer import AbstractBasicLexer, BasicLexer, ContextualLexer
+from lark.lexer import AbstractBasicLexer, BasicLexer, ContextualLexer, Token, UnlessCallback
 
 if TYPE_CHECKING:
-    from lark import Token
     from lark.common import LexerConf
     from lark.lexer import LexerState
     from lark.parsers.lalr_parser_state import ParserState
@@ -29,29 +27,49 @@ class Lexer(ContextualLexer):
         shared: dict[int, _StateLexer] = {}
         for state, lexer in self.lexers.items():
             assert isinstance(lexer, BasicLexer)
+            assert isinstance(self.root_lexer, BasicLexer)
             self.lexers[state] = shared.setdefault(id(lexer), _StateLexer(self.root_lexer, lexer))
 
 
 class _StateLexer(AbstractBasicLexer):
-    """Asks the lexer of all tokens first, and the lexer of one state's tokens only if that finds another one.
+    """Looks for any token first, and for those of one state only if that is another one.
 
     Both try their tokens in the same order, so what is first among all is first among a part of them.
     """
 
-    def __init__(self, root: AbstractBasicLexer, own: BasicLexer) -> None:
+    def __init__(self, root: BasicLexer, own: BasicLexer) -> None:
         self._root = root
         self._own = own
         self._accepted = frozenset(terminal.name for terminal in own.terminals)
 
     def next_token(self, lex_state: LexerState, parser_state: ParserState[Any] | None = None) -> Token:
         """Take the next token off the text."""
-        counter, last, place = lex_state.line_ctr, lex_state.last_token, lex_state.line_ctr.char_pos
-        try:
-            token = self._root.next_token(lex_state, parser_state)
-        except UnexpectedCharacters:
-            pass
-        else:
-            if token.type in self._accepted:
-                return token
-        counter.char_pos, lex_state.last_token = place, last
+        text, counter = lex_state.text, lex_state.line_ctr
+        scanner, ignored, accepted = self._root.scanner, self._root.ignore_types, self._accepted
+        place = counter.char_pos
+        while place < text.end:
+            found = scanner.match(text, place)
+            if found is None:
+                break
+            value, kind = found
+            end = place + len(value)
+            if kind in ignored:
+                place = end
+                continue
+            keywords = self._root.callback.get(kind)
+            if isinstance(keywords, UnlessCallback):
+                kind = keywords.scanner.fullmatch(value) or kind
+            if kind not in accepted:
+                break
+            counter.char_pos = end
+            token = lex_state.last_token = _token(kind, value, place, end)
+            return token
         return self._own.next_token(lex_state, parser_state)
+
+
+def _token(kind: str, value: str, start: int, end: int) -> Token:
+    """What ``Token(…)`` makes, sooner; lines and columns are nobody's concern."""
+    token = str.__new__(Token, value)
+    token.type, token.value, token.start_pos, token.end_pos = kind, value, start, end
+    token.line = token.column = token.end_line = token.end_column = None
+    return token

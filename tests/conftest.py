@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,10 +23,16 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 @pytest.fixture(autouse=True)
-def _seeded() -> None:
-    """What a test draws from torch hangs on it alone, not on the tests that ran before."""
-    if "torch" in sys.modules:
-        sys.modules["torch"].manual_seed(0)
+def _alone() -> Iterator[None]:
+    """What torch draws in a test, and in how many threads, hangs on it alone and not on the tests that ran before."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        yield
+        return
+    torch.manual_seed(0)
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import re
@@ -283,6 +284,18 @@ def test_saving_keeps_line_ends_and_brings_back_a_file_that_is_gone(preview: Pre
 
 
 # Starting and stopping
+
+
+def test_a_server_that_stops_hangs_up(preview: Preview) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", preview.port, timeout=PATIENCE)
+    connection.request("GET", "/file", headers=preview.own)
+    assert connection.getresponse().read()
+    assert connection.sock is not None  # kept for the next question
+    connection.sock.settimeout(15)  # half of the time after which a server gives up a silent connection
+    preview.stop()
+    assert connection.sock.recv(1) == b""
+    connection.close()
+    preview.start()
 
 
 def test_an_open_page_is_known_after_a_restart(preview: Preview) -> None:

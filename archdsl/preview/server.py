@@ -12,11 +12,13 @@ import os
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from secrets import token_hex
+from socket import SHUT_RDWR, socket
 from socketserver import TCPServer
 from threading import Lock, Semaphore
 from typing import Any, get_args
@@ -116,6 +118,8 @@ class Server(ThreadingHTTPServer):
         self.watch = Watch([path.resolve()])
         self.desk = Desk(path, self.watch.follow)
         self._room = Semaphore(_MAX_CONNECTIONS)
+        self._connections: set[socket] = set()
+        self._connections_lock = Lock()
         self._wishes: OrderedDict[str, int] = OrderedDict()
         self._wishes_lock = Lock()
         self._listen([port] if port is not None else list(PORTS))
@@ -139,8 +143,13 @@ class Server(ThreadingHTTPServer):
         self.server_name, self.server_port = HOST, int(self.server_address[1])
 
     def server_close(self) -> None:
+        """Stop, and hang up: a window that keeps a connection would go on talking to a server that is no more."""
         self.watch.stop()
         super().server_close()
+        with self._connections_lock:
+            for connection in self._connections:
+                with suppress(OSError):  # the other side was faster
+                    connection.shutdown(SHUT_RDWR)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         if self._room.acquire(blocking=False):
@@ -149,9 +158,13 @@ class Server(ThreadingHTTPServer):
             self.shutdown_request(request)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
+        with self._connections_lock:
+            self._connections.add(request)
         try:
             super().process_request_thread(request, client_address)
         finally:
+            with self._connections_lock:
+                self._connections.discard(request)
             self._room.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:

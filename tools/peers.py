@@ -14,12 +14,13 @@ from dataclasses import dataclass, field, is_dataclass
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import Node
+
+from archdsl.backends.runtime.torchvision_operator import torchvision_fits
 
 PACKAGES = ("torchvision", "timm", "pytorchcv")
 
@@ -78,14 +79,9 @@ def declare_operators() -> bool:
     -------
         Whether the library fits, so that its operators can run.
     """
-    spec = find_spec("torchvision")
-    if spec is None or spec.origin is None:
+    if find_spec("torchvision") is None:
         return False
-    for path in Path(spec.origin).parent.glob("_C.*"):
-        try:
-            torch.ops.load_library(path)  # type: ignore[no-untyped-call]
-        except OSError:
-            continue
+    if torchvision_fits():
         return True
     library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
     for schema in _SCHEMAS:

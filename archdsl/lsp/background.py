@@ -47,8 +47,8 @@ def worker(name: str) -> ThreadPoolExecutor:
     """One thread with room for deep recursion, made at once."""
     before = threading.stack_size(_STACK)
     try:
-        worker = ThreadPoolExecutor(1, thread_name_prefix=f"archdsl-{name}")
-        worker.submit(int).result()
+        made = ThreadPoolExecutor(1, thread_name_prefix=f"archdsl-{name}")
+        made.submit(int).result()
     finally:
         threading.stack_size(before)
-    return worker
+    return made

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from base64 import b64encode
 from functools import cache
-from hashlib import sha256
 from html import escape
 from importlib.resources import files
 from string import Template
 
-from archdsl.backends.diagram.writers.html import parts
+from archdsl.backends.diagram.writers.html import parts, policy_hash
 from archdsl.ops import catalogue
 from archdsl.syntax.words import RESERVED, STATEMENTS
 
@@ -67,7 +65,7 @@ def refused(reason: str) -> tuple[str, bytes]:
     text = Template(_resource("refused.html")).substitute(reason=re.sub("`(.+?)`", r"<code>\1</code>", escape(said)))
     (style,) = re.findall("(?s)<style>(.*?)</style>", text)
     rules = "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    return f"default-src 'none'; style-src {_hash(style)}; {rules}", text.encode()
+    return f"default-src 'none'; style-src {policy_hash(style)}; {rules}", text.encode()
 
 
 @cache
@@ -80,11 +78,6 @@ def assets() -> dict[str, tuple[str, bytes]]:
         "/preview.css": ("text/css; charset=utf-8", style.encode()),
         "/icon.svg": ("image/svg+xml", _resource("icon.svg").encode()),
     }
-
-
-def _hash(text: str) -> str:
-    """How a policy names a text."""
-    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
 
 
 def _resource(name: str) -> str:

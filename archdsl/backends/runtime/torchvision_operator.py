@@ -12,18 +12,17 @@ import torch
 from torch import Tensor, nn
 
 
-def torchvision_operator(name: str, *tensors: Tensor) -> Callable[..., Tensor] | None:
-    """An operator of torchvision; None where it cannot take such tensors, or should not.
+def torchvision_operator(name: str, x: Tensor) -> Callable[..., Tensor] | None:
+    """An operator of torchvision; None where it cannot take such a tensor, or should not.
 
     Graphs that are compiled or exported do without, so that they run where there is no torchvision. So does what has to
     give the same bits on every run: on a GPU these operators add gradients up in any order.
     """
     if torch.compiler.is_compiling() or torch.are_deterministic_algorithms_enabled():
         return None
-    if not all(type(x) in {Tensor, nn.Parameter} and x.dtype in {torch.float32, torch.float64} for x in tensors):
+    if type(x) not in {Tensor, nn.Parameter} or x.dtype not in {torch.float32, torch.float64}:
         return None
-    kinds = {x.device.type for x in tensors}
-    return _operator(name, *kinds) if kinds <= {"cpu", "cuda"} else None
+    return _operator(name, x.device.type) if x.device.type in {"cpu", "cuda"} else None
 
 
 def require_images(regions: Tensor, images: int) -> None:
@@ -39,18 +38,18 @@ def require_images(regions: Tensor, images: int) -> None:
 
 
 @cache
-def _operator(name: str, *kinds: str) -> Callable[..., Tensor] | None:
-    """An operator that runs on these kinds of devices."""
-    if not _fits():
+def _operator(name: str, device: str) -> Callable[..., Tensor] | None:
+    """An operator that runs on a kind of device."""
+    if not torchvision_fits():
         return None
     import_module("torchvision.ops")  # has the gradients
     known = torch._C._dispatch_has_kernel_for_dispatch_key  # noqa: SLF001 - a library for CPUs declares CUDA's as well
     found: Callable[..., Tensor] = getattr(torch.ops.torchvision, name)
-    return found if all(known(f"torchvision::{name}", kind.upper()) for kind in kinds) else None
+    return found if known(f"torchvision::{name}", device.upper()) else None
 
 
-def _fits() -> bool:
-    """Whether the library was made for this build of torch; the package could not be imported otherwise."""
+def torchvision_fits() -> bool:
+    """Load torchvision's library; false if there is none for this build of torch, and no import of the package then."""
     spec = find_spec("torchvision")
     for path in sorted(Path(spec.origin).parent.glob("_C.*")) if spec is not None and spec.origin is not None else ():
         try:

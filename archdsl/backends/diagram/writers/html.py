@@ -86,7 +86,7 @@ def write_html(subject: Subject, options: Options) -> bytes:
     pictures, shown = _packed(found, PAGE_BUDGET - fixed - _SLACK)
     model = {"shown": shown.index(found[0]), "heat": options.heat, **viewer_model(subject, shown)}
     page = Template(_resource("page.html")).substitute(
-        policy=f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; {_FORBIDDEN}",
+        policy=f"default-src 'none'; style-src {policy_hash(style)}; script-src {policy_hash(script)}; {_FORBIDDEN}",
         theme=options.theme or "auto",
         title=escape(subject.graph.title or subject.graph.name),
         bar=Template(_resource("bar.html")).substitute(name=escape(subject.graph.name), more=""),
@@ -144,7 +144,7 @@ def _deflated(shown: Sequence[Opening]) -> str:
     return b64encode(zlib.compress(text.encode(), 9)).decode()
 
 
-def _hash(text: str) -> str:
+def policy_hash(text: str) -> str:
     """How a policy names a text."""
     return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
 
